@@ -1,0 +1,132 @@
+"""What the admin pages of the rooms share: rows to look at, and forms that call an operation.
+
+Django wraps its own add and change views in a transaction and saves the row itself, past every
+rule of ours. So rows are for reading, and what changes goes through an action or a form here.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.text import capfirst
+from django.utils.translation import gettext
+
+from vop.lib.errors import DomainError, NotFound
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+    AnyAdmin = admin.ModelAdmin[Any]
+    AnyInline = admin.TabularInline[Any, Any]
+else:  # they take no brackets at run time
+    AnyAdmin = admin.ModelAdmin
+    AnyInline = admin.TabularInline
+
+
+class ReadOnlyAdmin(AnyAdmin):
+    """Rows to look at."""
+
+    def has_add_permission(self, request: "HttpRequest") -> bool:
+        return False
+
+    def has_change_permission(self, request: "HttpRequest", obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: "HttpRequest", obj: Any = None) -> bool:
+        return False
+
+
+class ReadOnlyInline(AnyInline):
+    """Rows to look at, inside another."""
+
+    extra = 0
+    can_delete = False
+    show_change_link = False
+
+    def has_add_permission(self, request: "HttpRequest", obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: "HttpRequest", obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: "HttpRequest", obj: Any = None) -> bool:
+        return False
+
+
+class OperationAdmin(AnyAdmin):
+    """Rows that are saved by an operation, through a form of our own.
+
+    A subclass says `build_form` and `save`.
+    """
+
+    def build_form(self, request: "HttpRequest", row: Any | None) -> forms.Form:
+        raise NotImplementedError
+
+    def save(self, request: Any, form: Any, row: Any | None) -> Model:
+        raise NotImplementedError
+
+    def has_delete_permission(self, request: "HttpRequest", obj: Any = None) -> bool:
+        return False
+
+    def changeform_view(
+        self,
+        request: "HttpRequest",
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> "HttpResponse":
+        row = self.get_object(request, object_id) if object_id else None
+        if object_id and row is None:
+            raise NotFound
+        if not self._may_save(request, row):
+            raise PermissionDenied
+        form = self.build_form(request, row)
+        if request.method == "POST" and form.is_valid():
+            try:
+                saved = self.save(request, form, row)
+            except DomainError as error:
+                form.add_error(None, str(error.message))
+            else:
+                messages.success(request, gettext("%(name)s is saved.") % {"name": saved})
+                return redirect(self._changelist_url())
+        return self._render(request, row, form)
+
+    def _may_save(self, request: "HttpRequest", row: Any | None) -> bool:
+        if row is None:
+            return self.has_add_permission(request)
+        return self.has_change_permission(request, row)
+
+    def _changelist_url(self) -> str:
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+
+    def _render(self, request: "HttpRequest", row: Any | None, form: forms.Form) -> "HttpResponse":
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": capfirst(str(self.opts.verbose_name) if row is None else str(row)),
+            "form": form,
+            "row": row,
+            "changelist_url": self._changelist_url(),
+        }
+        status = 422 if form.is_bound else 200
+        return render(request, "admin/operation_form.html", context, status=status)
+
+
+def act_on_each(
+    request: "HttpRequest", rows: QuerySet[Any], operation: Callable[[Any, Any], object]
+) -> None:
+    """Do something to each row in a transaction of its own, and tell how it went."""
+    done = 0
+    for row in rows:
+        try:
+            operation(row, request)
+        except DomainError as error:
+            messages.warning(request, f"{row}: {error.message}")
+        else:
+            done += 1
+    messages.info(request, gettext("Done: %(count)d.") % {"count": done})
