@@ -1,0 +1,209 @@
+"""What the libraries are given instead of their own: sessions, account hooks, second factors."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from typing import Any, cast
+
+import qrcode  # type: ignore[import-untyped]
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.mfa.adapter import DefaultMFAAdapter
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore as DatabaseSessionStore
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponseBase
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.utils.translation import gettext_lazy as _
+from qrcode.image.svg import SvgPathFillImage  # type: ignore[import-untyped]
+
+from accounts import operations
+from accounts.http import AnyRequest
+from accounts.models import Session, User
+from accounts.queries import SESSION_FACTS, get_session_ref, has_fresh_proof
+from vop.lib.crypto import seal, unseal
+
+PROOF_IS_FRESH_FOR = timedelta(minutes=10)
+# Of what the library knows, a mail needs only this; never a request or a token of ours.
+_MAIL_FACTS = ("code", "deleted_email", "from_email", "to_email", "ip", "user_agent", "timestamp")
+_WAYS_TO_CONFIRM = {
+    "reauthenticate": _("Use your password"),
+    "mfa_reauthenticate": _("Use your authenticator app or a recovery code"),
+}
+
+
+class SessionStore(DatabaseSessionStore):
+    """Sessions whose rows say whose they are, so that their owner can see and end them."""
+
+    seen_at: datetime | None = None  # of a stored session of somebody
+
+    @classmethod
+    def get_model_class(cls) -> type[Session]:
+        return Session
+
+    def load(self) -> dict[str, Any]:
+        row = self._get_session_from_db()  # type: ignore[attr-defined]  # unknown to the stubs
+        if row is None:
+            return {}
+        self.seen_at = cast("Session", row).seen_at
+        return self.decode(row.session_data)
+
+    def create_model_instance(self, data: dict[str, Any]) -> Session:
+        row = cast("Session", super().create_model_instance(data))
+        facts = data.get(SESSION_FACTS)
+        if facts and SESSION_KEY in data:
+            row.user_id = uuid.UUID(data[SESSION_KEY])
+            row.ref = facts["ref"]
+            row.signed_in_at = datetime.fromtimestamp(facts["at"], UTC)
+            row.seen_at = timezone.now()
+            row.ip = facts["ip"] or None
+            row.user_agent = facts["user_agent"]
+        return row
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    """Sign-in by our rules: invitations only, our mails, our log."""
+
+    request: AnyRequest
+    error_messages = {
+        **DefaultAccountAdapter.error_messages,
+        "email_password_mismatch": _("The e-mail address or the password is wrong."),
+        "too_many_login_attempts": _(
+            "Too many attempts. Wait five minutes, then try again or choose a new password."
+        ),
+        "incorrect_password": _("The password is wrong."),
+        "enter_current_password": _("The password is wrong."),
+        "incorrect_code": _("The code is wrong."),
+        "duplicate_email": _("That is your address already."),
+        "email_taken": _("Another account uses this address."),
+        "rate_limited": _("That was a little too fast. Wait a minute and try again."),
+    }
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return False  # the library's own form; people come in by accounts.views.sign_up
+
+    def is_ajax(self, request: HttpRequest) -> bool:
+        return False  # pages only: there is no second way to the same forms
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        try:
+            super().pre_authenticate(request, **credentials)
+        except ValidationError:
+            self._record_failure(credentials, "throttled")
+            raise
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        self._record_failure(credentials, "wrong_password")
+
+    def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponseBase:
+        self._record_failure({"email": user.email}, "deactivated")
+        return cast("HttpResponseBase", super().respond_user_inactive(request, user))
+
+    def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponseBase:
+        response = cast("HttpResponseBase", super().post_login(request, user, **kwargs))
+        set_language(response, user.language)
+        return response
+
+    def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
+        """Ask again only when the last proof, the sign-in itself included, is older."""
+        return not has_fresh_proof(self.request, now=self.request.now, within=PROOF_IS_FRESH_FOR)
+
+    def get_reauthentication_methods(self, user: User) -> list[dict[str, Any]]:
+        found = super().get_reauthentication_methods(user)
+        return [{**method, "description": _WAYS_TO_CONFIRM[method["id"]]} for method in found]
+
+    def set_password(self, user: User, password: str) -> None:
+        is_own = self.request.user.is_authenticated
+        operations.set_password(
+            user=user,
+            password=password,
+            is_reset=not is_own,
+            keep_session=get_session_ref(self.request) if is_own else "",
+            actor=self.request.actor,
+            now=self.request.now,
+        )
+
+    def get_reset_password_from_key_url(self, key: str) -> str:
+        path = reverse("account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"})
+        return f"{settings.BASE_URL}{path.replace('UID-KEY', key)}"
+
+    def send_password_reset_mail(self, user: User, email: str, context: dict[str, Any]) -> None:
+        operations.request_password_reset(
+            user=user,
+            url=context["password_reset_url"],
+            actor=self.request.actor,
+            now=self.request.now,
+        )
+
+    def send_notification_mail(
+        self,
+        template_prefix: str,
+        user: User,
+        context: dict[str, Any] | None = None,
+        email: str | None = None,
+    ) -> None:
+        if template_prefix.startswith("mfa/"):
+            return  # sent with the change, in its transaction: operations.record_second_factor
+        full = {"user": user, **(context or {})}
+        super().send_notification_mail(template_prefix, user, context=full, email=email)
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        operations.send_account_mail(
+            name=template_prefix.rpartition("/")[2],
+            to=email,
+            user=context.get("user"),
+            context={key: context[key] for key in _MAIL_FACTS if key in context},
+        )
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        return cast("AnyRequest", request).actor.ip
+
+    def _record_failure(self, credentials: dict[str, Any], reason: str) -> None:
+        operations.record_failed_sign_in(
+            email=credentials.get("email", ""),
+            reason=reason,
+            actor=self.request.actor,
+            now=self.request.now,
+        )
+
+
+class MFAAdapter(DefaultMFAAdapter):
+    """Second factors whose secrets are sealed in the database."""
+
+    error_messages = {
+        **DefaultMFAAdapter.error_messages,
+        "incorrect_code": _(
+            "The code is wrong, or it has been used already. Wait for the next one."
+        ),
+        "cannot_generate_recovery_codes": _(
+            "You need an authenticator app before you can have recovery codes."
+        ),
+        "unverified_email": _("Confirm your e-mail address first."),
+    }
+
+    def build_totp_svg(self, url: str) -> str:
+        """Draw on white: cameras don't read black on a dark page."""
+        picture = BytesIO()
+        qrcode.make(url, image_factory=SvgPathFillImage).save(picture)
+        return picture.getvalue().decode()
+
+    def encrypt(self, text: str) -> str:
+        return seal(text)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return unseal(encrypted_text)
+
+
+def set_language(response: HttpResponseBase, language: str) -> None:
+    """Have this answer and the next requests speak a person's language."""
+    translation.activate(language)
+    response.set_cookie(
+        settings.LANGUAGE_COOKIE_NAME,
+        language,
+        max_age=settings.LANGUAGE_COOKIE_AGE,
+        path=settings.LANGUAGE_COOKIE_PATH,
+        secure=settings.LANGUAGE_COOKIE_SECURE,
+        httponly=settings.LANGUAGE_COOKIE_HTTPONLY,
+        samesite=settings.LANGUAGE_COOKIE_SAMESITE,  # type: ignore[arg-type]
+    )

@@ -1,0 +1,85 @@
+"""The request as views of a signed-in person know it, and the door to signing up."""
+
+from typing import cast
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.http import HttpRequest, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import User
+from auditlog.actors import Actor
+from vop.lib.http import PlatformRequest, client_ip
+
+SECOND_FACTOR_NEXT = "vop_second_factor_next"  # in the session: where setting one up leads to
+SIGN_UP = "vop_sign_up"  # the key in the session of an opened invitation
+
+
+class AnyRequest(PlatformRequest):
+    """A request of anybody, with the actor that the log will name."""
+
+    actor: Actor
+
+
+class PersonRequest(AnyRequest):
+    """A request of a signed-in person."""
+
+    user: User
+
+
+def signed_in_user(request: HttpRequest) -> User | None:
+    """Return the person at the keyboard, or nothing when nobody signed in."""
+    return request.user if request.user.is_authenticated else None
+
+
+def build_actor(request: HttpRequest, user: User | None) -> Actor:
+    """Tell who makes a request and from where; staff acting in the admin are named as staff."""
+    ip = client_ip(request, trusted_proxies=settings.TRUSTED_PROXY_COUNT)
+    user_agent = request.headers.get("User-Agent", "")
+    request_id = getattr(request, "request_id", "")
+    if user is None:
+        return Actor.anonymous(ip=ip, user_agent=user_agent, request_id=request_id)
+    kind = "staff" if user.is_staff and request.path.startswith("/admin/") else "person"
+    return Actor(kind, str(user.pk), user.display_name, ip, user_agent, request_id)
+
+
+def instant_of(request: HttpRequest) -> PlatformRequest:
+    """Return a request that has its instant, also one that never passed the middleware."""
+    if not hasattr(request, "now"):
+        cast("PlatformRequest", request).now = timezone.now()
+    return cast("PlatformRequest", request)
+
+
+def open_signup(
+    request: HttpRequest, *, email: str, full_name: str, next_url: str
+) -> HttpResponseRedirect:
+    """Let the holder of an invitation sign up with its address; return the way there.
+
+    The caller vouches that the link came by mail to that address. Afterwards the new person is
+    signed in and sent to `next_url`.
+    """
+    request.session[SIGN_UP] = {"email": email, "full_name": full_name, "next": next_url}
+    return HttpResponseRedirect(reverse("account_signup"))
+
+
+def begin_second_factor(request: HttpRequest, *, next_url: str) -> HttpResponseRedirect:
+    """Send a person to add an authenticator app; the last page of it leads on to `next_url`."""
+    request.session[SECOND_FACTOR_NEXT] = next_url
+    return HttpResponseRedirect(reverse("mfa_activate_totp"))
+
+
+def is_address(text: str) -> bool:
+    """Tell whether a text could be an e-mail address, so that it may stand in the sign-in form."""
+    try:
+        validate_email(text)
+    except ValidationError:
+        return False
+    return True
+
+
+def opened_signup(request: HttpRequest) -> dict[str, str] | None:
+    """Return the invitation that this session opened, or nothing."""
+    found: dict[str, str] | None = request.session.get(SIGN_UP)
+    return found

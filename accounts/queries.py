@@ -1,0 +1,106 @@
+"""What is known of a person's proofs and sessions."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from allauth.account.authentication import get_authentication_records
+from allauth.mfa.models import Authenticator
+from django.db.models import Q
+from django.http import HttpRequest  # noqa: TID251 (what a session proves is known by its request)
+
+from accounts.models import Session, User
+
+SESSION_FACTS = "vop_session"  # the key in the session: ref, at, ip, user_agent
+ACR_ONE_FACTOR = "urn:vop:acr:one-factor"
+ACR_TWO_FACTORS = "urn:vop:acr:two-factors"
+_AMR = {"password": "pwd", "password_reset": "pwd", "code": "otp", "mfa": "otp"}
+
+
+@dataclass(frozen=True, slots=True)
+class Authentication:
+    """When and how the person of a session proved who they are.
+
+    `amr` has the values of RFC 8176, `mfa` among them once two kinds of proof were given;
+    `acr` sums them up.
+    """
+
+    auth_time: datetime
+    amr: tuple[str, ...]
+    acr: str
+    second_factor_at: datetime | None = None
+
+    @property
+    def has_second_factor(self) -> bool:
+        """Tell whether two kinds of proof were given."""
+        return "mfa" in self.amr
+
+
+def get_authentication(request: HttpRequest) -> Authentication:
+    """Return when and how the signed-in person of this session proved who they are.
+
+    The library's records alone aren't enough: they are empty after a sign-up.
+    """
+    facts = request.session.get(SESSION_FACTS, {})
+    records = get_authentication_records(request, request.user)
+    times = [facts.get("at", 0.0), *(record["at"] for record in records)]
+    seconds = [record["at"] for record in records if record["method"] == "mfa"]
+    kinds = {_AMR[record["method"]] for record in records if record["method"] in _AMR}
+    amr = (*sorted(kinds), "mfa") if len(kinds) > 1 else tuple(kinds)
+    return Authentication(
+        auth_time=datetime.fromtimestamp(max(times), UTC),
+        amr=amr,
+        acr=ACR_TWO_FACTORS if "mfa" in amr else ACR_ONE_FACTOR,
+        second_factor_at=datetime.fromtimestamp(max(seconds), UTC) if seconds else None,
+    )
+
+
+def get_session_ref(request: HttpRequest) -> str:
+    """Return the opaque, stable name of this session, or nothing before anybody signed in."""
+    ref: str = request.session.get(SESSION_FACTS, {}).get("ref", "")
+    return ref
+
+
+def has_fresh_proof(request: HttpRequest, *, now: datetime, within: timedelta) -> bool:
+    """Tell whether the person of this session proved who they are that recently."""
+    age: timedelta = now - get_authentication(request).auth_time
+    return age < within
+
+
+def has_totp(user: User) -> bool:
+    """Tell whether a person has an authenticator app."""
+    return bool(Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).exists())
+
+
+def count_recovery_codes(user: User) -> int:
+    """Count the recovery codes that a person hasn't used."""
+    row = Authenticator.objects.filter(user=user, type=Authenticator.Type.RECOVERY_CODES).first()
+    return len(row.wrap().get_unused_codes()) if row else 0
+
+
+@dataclass(frozen=True, slots=True)
+class OwnSession:
+    """A session as its owner sees it."""
+
+    row: Session
+    is_current: bool
+
+
+def list_sessions(user: User, *, current: str, now: datetime) -> list[OwnSession]:
+    """List where a person is signed in: here first, then the last used."""
+    rows = Session.of_people.live(now).filter(user=user).defer("session_data")
+    found = [
+        OwnSession(row, is_current=str(row.ref) == current)
+        for row in rows.order_by("-seen_at", "session_key")
+    ]
+    return sorted(found, key=lambda session: not session.is_current)
+
+
+def find_person(email: str) -> User | None:
+    """Return the person of an address, whatever its case."""
+    return User.objects.filter(email__iexact=email).first()
+
+
+def watches_over_staff(user_id: str) -> bool:
+    """Tell whether a member of staff may deal with colleagues' accounts."""
+    rows = User.objects.filter(pk=user_id, is_active=True, is_staff=True)
+    return rows.filter(Q(is_superuser=True) | Q(groups__name="security_ops")).exists()
