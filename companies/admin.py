@@ -1,0 +1,148 @@
+"""Companies as staff see them: found, read and registered; the customer changes them."""
+
+from typing import TYPE_CHECKING, Any, cast
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from accounts.http import AnyRequest
+from companies.forms import RegisterForm
+from companies.models import Company, Invitation, Membership
+from companies.operations import register_company_for
+from vop.lib.admin import ReadOnlyInline
+from vop.lib.errors import DomainError
+
+if TYPE_CHECKING:
+    _CompanyAdmin = admin.ModelAdmin[Company]
+else:  # it takes no brackets at run time
+    _CompanyAdmin = admin.ModelAdmin
+
+
+class MembershipInline(ReadOnlyInline):
+    model = Membership
+    fk_name = "company"
+    fields = readonly_fields = (
+        "person", "roles", "valid_from", "valid_until", "suspended_at", "last_used_at",
+    )  # fmt: skip
+    verbose_name_plural = _("members")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
+        rows = super().get_queryset(request).select_related("user")
+        return rows.prefetch_related("role_grants").order_by("-valid_from", "pk")
+
+    @admin.display(description=_("person"))
+    def person(self, membership: Membership) -> str:
+        return f"{membership.user.display_name} ({membership.user.email})"
+
+    @admin.display(description=_("roles"))
+    def roles(self, membership: Membership) -> str:
+        return ", ".join(
+            f"{grant.get_role_display()} – {grant.last_day}"
+            if grant.last_day
+            else str(grant.get_role_display())
+            for grant in membership.role_grants.all()
+        )
+
+
+class InvitationInline(ReadOnlyInline):
+    model = Invitation
+    fields = readonly_fields = (
+        "email", "offered", "invited_by", "created_at", "expires_at", "accepted_at", "revoked_at",
+    )  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Invitation]:
+        rows = super().get_queryset(request).select_related("invited_by")
+        return rows.order_by("-created_at", "pk")
+
+    @admin.display(description=_("roles"))
+    def offered(self, invitation: Invitation) -> str:
+        return ", ".join(invitation.role_labels)
+
+
+@admin.register(Company)
+class CompanyAdmin(_CompanyAdmin):
+    list_display = ["name", "formatted", "country", "firm_kind", "created_at", "closed_at"]
+    list_filter = ["firm_kind", "country", ("closed_at", admin.EmptyFieldListFilter)]
+    search_fields = ["name", "org_number", "=id"]
+    ordering = ["name", "pk"]
+    inlines = [MembershipInline, InvitationInline]
+    fields = (
+        "name", "country", "formatted", "vat_number", "firm_kind", "language", "contact",
+        "invoice_recipient", "invoice_street", "invoice_postcode", "invoice_city",
+        "invoice_country", "invoice_email", "invoice_reference", "created_at", "closed_at",
+    )  # fmt: skip
+    readonly_fields = ("formatted", "contact", "created_at", "closed_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Company]:
+        return super().get_queryset(request).select_related("main_contact__user")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Company], search_term: str
+    ) -> tuple[QuerySet[Company], bool]:
+        """Find a number however it is written, with its hyphen or in twelve digits."""
+        digits = search_term.replace("-", "").replace(" ", "")
+        if digits.isdecimal():
+            search_term = digits.removeprefix("16") if len(digits) > len("5566778899") else digits
+        return super().get_search_results(request, queryset, search_term)
+
+    def has_change_permission(self, request: HttpRequest, obj: Company | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Company | None = None) -> bool:
+        return False
+
+    @admin.display(description=_("organisation number"), ordering="org_number")
+    def formatted(self, company: Company) -> str:
+        return company.formatted_org_number
+
+    @admin.display(description=_("main contact"))
+    def contact(self, company: Company) -> str:
+        user = company.main_contact.user
+        return f"{user.display_name} ({user.email})"
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Adding is registering: a form of our own, and an operation."""
+        if object_id is not None:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        return self._register(cast("AnyRequest", request))
+
+    def _register(self, request: AnyRequest) -> HttpResponse:
+        form = RegisterForm(request.POST if request.method == "POST" else None)
+        if request.method == "POST" and form.is_valid():
+            try:
+                company = register_company_for(
+                    company=form.company,
+                    email=form.cleaned_data["email"],
+                    full_name=form.cleaned_data["full_name"],
+                    actor=request.actor,
+                    now=request.now,
+                )
+            except DomainError as error:
+                form.add_error("org_number", str(error.message))
+            else:
+                done = gettext("%(name)s is registered; the owner gets a mail.")
+                messages.success(request, done % {"name": company.name})
+                return redirect("admin:companies_company_change", company.pk)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": gettext("Register a company"),
+            "form": form,
+            "changelist_url": reverse("admin:companies_company_changelist"),
+        }
+        status = 422 if form.errors else 200
+        return render(request, "companies/admin/register.html", context, status=status)

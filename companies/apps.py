@@ -1,0 +1,10 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class CompaniesConfig(AppConfig):
+    name = "companies"
+    verbose_name = _("Companies")
+
+    def ready(self) -> None:
+        from companies import receivers  # noqa: F401, PLC0415 (connects; models must be loaded)

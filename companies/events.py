@@ -1,0 +1,59 @@
+"""What the log tells about companies and their members."""
+
+from django.utils.translation import gettext_lazy as _
+
+from auditlog.events import EventType, Retention
+
+
+class CompanyEvent(EventType):
+    REGISTERED = "company.registered", _("Company registered"), Retention.SEVEN_YEARS
+    # A sole trader's numbers are personal numbers, and an invoice address can name a person.
+    UPDATED = (
+        "company.updated",
+        _("Company data changed"),
+        Retention.SEVEN_YEARS,
+        ("changes",),
+    )
+    INVOICE_ADDRESS_CHANGED = (
+        "company.invoice_address_changed",
+        _("Invoice address changed"),
+        Retention.SEVEN_YEARS,
+        ("changes",),
+    )
+    MAIN_CONTACT_CHANGED = (
+        "company.main_contact_changed",
+        _("Main contact changed"),
+        Retention.SEVEN_YEARS,
+        ("before", "after"),
+    )
+    CLOSED = "company.closed", _("Company closed"), Retention.SEVEN_YEARS
+    SELECTED = "company.selected", _("Company chosen"), Retention.NINETY_DAYS
+
+
+class MemberEvent(EventType):
+    INVITED = "person.invited", _("Person invited"), Retention.THIRTEEN_MONTHS, ("email",)
+    INVITE_RESENT = (
+        "person.invite_resent",
+        _("Invitation sent again"),
+        Retention.THIRTEEN_MONTHS,
+        ("email",),
+    )
+    INVITE_ACCEPTED = (
+        "person.invite_accepted",
+        _("Invitation accepted"),
+        Retention.THIRTEEN_MONTHS,
+        ("email",),
+    )
+    INVITE_REVOKED = (
+        "person.invite_revoked",
+        _("Invitation withdrawn"),
+        Retention.THIRTEEN_MONTHS,
+        ("email",),
+    )
+    ADDED = "member.added", _("Member added"), Retention.SEVEN_YEARS
+    ROLE_GRANTED = "member.role_granted", _("Role given"), Retention.SEVEN_YEARS
+    ROLE_REVOKED = "member.role_revoked", _("Role taken back"), Retention.SEVEN_YEARS
+    EXPIRY_SET = "member.expiry_set", _("End of a role changed"), Retention.SEVEN_YEARS
+    DEACTIVATED = "member.deactivated", _("Member suspended"), Retention.SEVEN_YEARS
+    REACTIVATED = "member.reactivated", _("Member active again"), Retention.SEVEN_YEARS
+    ENDED = "member.ended", _("Membership ended"), Retention.SEVEN_YEARS

@@ -1,0 +1,40 @@
+"""Companies, who is in them, and what each role may do."""
+
+from companies.models.company import Company, CompanyQuerySet
+from companies.models.countries import list_countries, name_country
+from companies.models.membership import (
+    Invitation,
+    InvitationQuerySet,
+    Membership,
+    MembershipQuerySet,
+    RoleGrant,
+    RoleGrantQuerySet,
+)
+from companies.models.numbers import (
+    NumberError,
+    VatNumberError,
+    parse_org_number,
+    parse_vat_number,
+)
+from companies.models.roles import FIRM_ROLES, ROLE_PERMISSIONS, Permission, Role
+
+__all__ = [
+    "FIRM_ROLES",
+    "ROLE_PERMISSIONS",
+    "Company",
+    "CompanyQuerySet",
+    "Invitation",
+    "InvitationQuerySet",
+    "Membership",
+    "MembershipQuerySet",
+    "NumberError",
+    "Permission",
+    "Role",
+    "RoleGrant",
+    "RoleGrantQuerySet",
+    "VatNumberError",
+    "list_countries",
+    "name_country",
+    "parse_org_number",
+    "parse_vat_number",
+]

@@ -1,0 +1,86 @@
+"""Changing companies, who is in them, and what they may do.
+
+Locks are taken from the ground up: the company first, then what belongs to it. What a person asks
+for is decided under that lock, by the rights that the asking member has then (`acting`).
+"""
+
+from companies.operations.acceptance import accept_invitation
+from companies.operations.details import (
+    CompanyFacts,
+    InvoiceFacts,
+    change_main_contact,
+    choose_company,
+    update_company,
+    update_invoice_address,
+)
+from companies.operations.invitations import (
+    invite_person,
+    resend_invitation,
+    revoke_invitation,
+)
+from companies.operations.members import (
+    add_member,
+    change_roles,
+    end_membership,
+    grant_role,
+    leave_company,
+    reactivate_member,
+    suspend_member,
+)
+from companies.operations.registration import register_company, register_company_for
+from companies.operations.rules import (
+    AUDITOR_DAYS,
+    AlreadyInvitedError,
+    AlreadyMemberError,
+    CompanyExistsError,
+    FirmRoleError,
+    InvitationGoneError,
+    JustSentError,
+    LastOwnerError,
+    MainContactError,
+    MemberGoneError,
+    NoRoleError,
+    NotAllowedError,
+    NotInvitedError,
+    OwnerOnlyError,
+    OwnMembershipError,
+    OwnRolesError,
+)
+
+__all__ = [
+    "AUDITOR_DAYS",
+    "AlreadyInvitedError",
+    "AlreadyMemberError",
+    "CompanyExistsError",
+    "CompanyFacts",
+    "FirmRoleError",
+    "InvitationGoneError",
+    "InvoiceFacts",
+    "JustSentError",
+    "LastOwnerError",
+    "MainContactError",
+    "MemberGoneError",
+    "NoRoleError",
+    "NotAllowedError",
+    "NotInvitedError",
+    "OwnMembershipError",
+    "OwnRolesError",
+    "OwnerOnlyError",
+    "accept_invitation",
+    "add_member",
+    "change_main_contact",
+    "change_roles",
+    "choose_company",
+    "end_membership",
+    "grant_role",
+    "invite_person",
+    "leave_company",
+    "reactivate_member",
+    "register_company",
+    "register_company_for",
+    "resend_invitation",
+    "revoke_invitation",
+    "suspend_member",
+    "update_company",
+    "update_invoice_address",
+]

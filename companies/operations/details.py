@@ -1,0 +1,149 @@
+"""What is known of a company, its main contact, and which company a person works in."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from auditlog.actors import Actor
+from auditlog.events import EventType
+from auditlog.operations import audit
+from companies.events import CompanyEvent
+from companies.models import Company, Membership, Permission, parse_vat_number
+from companies.operations.rules import MemberGoneError, check_may, load_member, lock_company
+from vop.lib.db import use_case
+from vop.lib.errors import StaleError
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyFacts:
+    """What a company calls itself."""
+
+    name: str
+    vat_number: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceFacts:
+    """Where a company wants its invoices."""
+
+    invoice_recipient: str
+    invoice_street: str
+    invoice_postcode: str
+    invoice_city: str
+    invoice_country: str
+    invoice_email: str
+    invoice_reference: str
+
+
+@use_case
+def update_company(
+    *,
+    company: Company,
+    facts: CompanyFacts,
+    version: int,
+    acting: Membership,
+    actor: Actor,
+    now: datetime,
+) -> Company:
+    """Change a company's name, VAT number and language, as seen at a version.
+
+    Raises: NotAllowedError, StaleError, VatNumberError.
+    """
+    values = asdict(facts) | {"vat_number": parse_vat_number(company.country, facts.vat_number)}
+    return _update(CompanyEvent.UPDATED, company, values, version, acting, actor=actor, now=now)
+
+
+@use_case
+def update_invoice_address(
+    *,
+    company: Company,
+    facts: InvoiceFacts,
+    version: int,
+    acting: Membership,
+    actor: Actor,
+    now: datetime,
+) -> Company:
+    """Change where a company's next invoices go, as seen at a version.
+
+    Raises: NotAllowedError, StaleError.
+    """
+    return _update(
+        CompanyEvent.INVOICE_ADDRESS_CHANGED,
+        company,
+        asdict(facts),
+        version,
+        acting,
+        actor=actor,
+        now=now,
+    )
+
+
+@use_case
+def change_main_contact(
+    *, membership: Membership, acting: Membership, actor: Actor, now: datetime
+) -> Company:
+    """Hand the main contact over to another active member.
+
+    Raises: NotAllowedError, MemberGoneError.
+    """
+    company = lock_company(membership.company_id)
+    check_may(acting, company, Permission.MEMBER_UPDATE, at=now)
+    member = load_member(membership, company, at=now)
+    if member.suspended_at is not None or member.valid_until is not None:
+        raise MemberGoneError
+    if company.main_contact_id == member.pk:
+        return company
+    before = company.main_contact.user
+    company.main_contact = member
+    company.save(update_fields=["main_contact"])
+    audit(
+        CompanyEvent.MAIN_CONTACT_CHANGED,
+        actor=actor,
+        now=now,
+        company=company.ref,
+        target=member.user.ref,
+        data={"before": before.display_name, "after": member.user.display_name},
+    )
+    return company
+
+
+@use_case
+def choose_company(*, membership: Membership, actor: Actor, now: datetime) -> Membership:
+    """Note in which company a person works from now on: it is the next start page."""
+    Membership.objects.filter(pk=membership.pk).update(last_used_at=now)
+    membership.last_used_at = now
+    audit(CompanyEvent.SELECTED, actor=actor, now=now, company=membership.company.ref)
+    return membership
+
+
+def _update(
+    event: EventType,
+    company: Company,
+    values: Mapping[str, str],
+    version: int,
+    acting: Membership,
+    *,
+    actor: Actor,
+    now: datetime,
+) -> Company:
+    company = lock_company(company.pk)
+    check_may(acting, company, Permission.COMPANY_UPDATE, at=now)
+    before = {name: str(getattr(company, name)) for name in values}
+    changes = {name: [before[name], new] for name, new in values.items() if before[name] != new}
+    if not changes:  # whoever changed it meanwhile wrote the same
+        return company
+    if company.version != version:
+        raise StaleError
+    for name in changes:
+        setattr(company, name, values[name])
+    company.version = version + 1
+    company.save(update_fields=[*changes, "version"])
+    audit(
+        event,
+        actor=actor,
+        now=now,
+        company=company.ref,
+        data={"fields": sorted(changes), "changes": changes},
+    )
+    return company

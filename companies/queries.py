@@ -1,0 +1,176 @@
+"""Reading companies and who is in them."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db.models import F, Q, QuerySet
+
+from accounts.models import User
+from companies.models import (
+    ROLE_PERMISSIONS,
+    Company,
+    Invitation,
+    Membership,
+    Permission,
+    Role,
+    RoleGrant,
+)
+
+
+def list_memberships_of(user: User, *, at: datetime) -> Sequence[Membership]:
+    """List where a person may act, most recently used first, with company and roles loaded."""
+    return list(
+        Membership.objects.in_force(at)
+        .of_person(user.pk)
+        .filter(company__closed_at=None)
+        .select_related("company")
+        .prefetch_related("role_grants")
+        .order_by(F("last_used_at").desc(nulls_last=True), "company__name", "pk")
+    )
+
+
+def list_recent_companies(user: User, *, at: datetime, limit: int = 5) -> Sequence[Company]:
+    """List the companies that a person used last, for the switcher in the header."""
+    memberships = (
+        Membership.objects.in_force(at)
+        .of_person(user.pk)
+        .filter(company__closed_at=None)
+        .select_related("company")
+        .order_by(F("last_used_at").desc(nulls_last=True), "company__name", "pk")
+    )
+    return [membership.company for membership in memberships[:limit]]
+
+
+def get_membership(user: User, company_id: uuid.UUID, *, at: datetime) -> Membership | None:
+    """Return the person's membership in force, with company and roles loaded, or nothing."""
+    return (
+        Membership.objects.in_force(at)
+        .of_person(user.pk)
+        .filter(company_id=company_id, company__closed_at=None)
+        .select_related("company", "user")
+        .prefetch_related("role_grants")
+        .order_by("pk")
+        .first()
+    )
+
+
+def find_memberships_of(user: User, text: str, *, at: datetime) -> Sequence[Membership]:
+    """List where a person may act, narrowed to names and numbers that contain a text.
+
+    In Python, because databases disagree about the case of å, ä and ö; one person has hundreds.
+    """
+    memberships = list_memberships_of(user, at=at)
+    wanted = text.strip().casefold()
+    digits = wanted.replace("-", "").replace(" ", "")
+    if not wanted:
+        return memberships
+    return [
+        membership
+        for membership in memberships
+        if wanted in membership.company.name.casefold()
+        or (digits.isdecimal() and digits in membership.company.org_number)
+    ]
+
+
+def get_default_membership(user: User, *, at: datetime) -> Membership | None:
+    """Return where a person starts: where they were last, or the only company they are in."""
+    memberships = list_memberships_of(user, at=at)
+    if len(memberships) == 1 or (memberships and memberships[0].last_used_at):
+        return memberships[0]
+    return None
+
+
+def get_company_details(company_id: uuid.UUID) -> Company:
+    """Return a company as it is now, with its main contact loaded."""
+    return Company.objects.select_related("main_contact__user").get(pk=company_id)
+
+
+def get_company_by_number(org_number: str) -> Company | None:
+    """Return the open company of an organisation number; nothing when two countries have it."""
+    found = list(Company.objects.filter(org_number=org_number, closed_at=None).order_by("pk")[:2])
+    return found[0] if len(found) == 1 else None
+
+
+def list_members(company_id: uuid.UUID, *, at: datetime) -> QuerySet[Membership]:
+    """List who is in a company by name, suspended or not, with roles and person loaded."""
+    return (
+        Membership.objects.open(at)
+        .filter(company_id=company_id)
+        .select_related("user", "company")
+        .prefetch_related("role_grants")
+        .by_person()
+    )
+
+
+def find_members(company_id: uuid.UUID, text: str, *, at: datetime) -> QuerySet[Membership]:
+    """List who is in a company, narrowed to names and addresses that contain a text."""
+    members = list_members(company_id, at=at)
+    if wanted := text.replace("\0", "").strip():
+        members = members.filter(
+            Q(user__full_name__icontains=wanted) | Q(user__email__icontains=wanted)
+        )
+    return members
+
+
+def get_member(
+    company_id: uuid.UUID, membership_id: uuid.UUID, *, at: datetime
+) -> Membership | None:
+    """Return a member of a company, suspended or not, or nothing."""
+    return list_members(company_id, at=at).filter(pk=membership_id).first()
+
+
+def list_people_ever_in(company_id: uuid.UUID) -> Sequence[tuple[str, str]]:
+    """List everybody who is or was in a company, as key and name, for choosing one of them."""
+    rows = (
+        User.objects.filter(memberships__company_id=company_id)
+        .distinct()
+        .order_by("full_name", "email", "pk")
+    )
+    return [(str(user.pk), user.display_name) for user in rows]
+
+
+def list_open_invitations(company_id: uuid.UUID) -> Sequence[Invitation]:
+    """List invitations that nobody accepted or withdrew, newest first; some may have run out."""
+    return list(
+        Invitation.objects.open()
+        .filter(company_id=company_id)
+        .select_related("invited_by")
+        .newest_first()
+    )
+
+
+def get_invitation(invitation_id: uuid.UUID) -> Invitation | None:
+    """Return an invitation, used or not, with company and sender loaded, or nothing."""
+    return (
+        Invitation.objects.filter(pk=invitation_id).select_related("company", "invited_by").first()
+    )
+
+
+def list_companies_of(user: User, *, at: datetime) -> Sequence[uuid.UUID]:
+    """List the keys of the open companies that a person is in."""
+    rows = Membership.objects.in_force(at).of_person(user.pk).filter(company__closed_at=None)
+    return list(rows.order_by("company_id").values_list("company_id", flat=True))
+
+
+def list_people_who_may(
+    permission: Permission, company_id: uuid.UUID, *, at: datetime
+) -> Sequence[User]:
+    """List who in a company has a permission: whom to ask for something."""
+    roles = [role for role in Role if permission in ROLE_PERMISSIONS[role]]
+    grants = RoleGrant.objects.in_force(at).filter(role__in=roles).values("membership_id")
+    return list(
+        User.objects.filter(
+            is_active=True,
+            memberships__in=Membership.objects.in_force(at).filter(
+                company_id=company_id, pk__in=grants
+            ),
+        )
+        .distinct()
+        .order_by("full_name", "pk")
+    )
+
+
+def count_members(company_id: uuid.UUID, *, at: datetime) -> int:
+    """Count who is in a company, without those who are suspended."""
+    return Membership.objects.in_force(at).filter(company_id=company_id).count()

@@ -1,0 +1,39 @@
+"""Addresses of companies, their members, their data and their log."""
+
+from django.urls import URLPattern, URLResolver, path
+
+from companies.views import details, invitations, log, members, switch
+
+app_name = "companies"
+
+_COMPANY = "c/<uuid:company_id>/"
+_MEMBER = f"{_COMPANY}members/<uuid:membership_id>/"
+_SENT = f"{_COMPANY}invitations/<uuid:invitation_id>/"
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("companies/", switch.switch, name="switch"),
+    path(f"{_COMPANY}choose/", switch.choose, name="choose"),
+    path(f"{_COMPANY}members/", members.members, name="members"),
+    path(f"{_COMPANY}members/invite/", invitations.invite, name="invite"),
+    path(_MEMBER, members.member, name="member"),
+    path(f"{_MEMBER}roles/", members.change_roles, name="change_roles"),
+    path(f"{_MEMBER}suspend/", members.suspend, name="suspend_member"),
+    path(f"{_MEMBER}reactivate/", members.reactivate, name="reactivate_member"),
+    path(f"{_MEMBER}main-contact/", members.make_main_contact, name="make_main_contact"),
+    path(f"{_MEMBER}end/", members.end, name="end_membership"),
+    path(f"{_COMPANY}leave/", members.leave, name="leave"),
+    path(f"{_SENT}resend/", invitations.resend, name="resend_invitation"),
+    path(f"{_SENT}revoke/", invitations.revoke, name="revoke_invitation"),
+    path(f"{_COMPANY}company/", details.details, name="details"),
+    path(f"{_COMPANY}company/edit/", details.edit, name="edit"),
+    path(
+        f"{_COMPANY}company/invoice-address/",
+        details.edit_invoice_address,
+        name="edit_invoice_address",
+    ),
+    path(f"{_COMPANY}log/", log.log, name="log"),
+    path(f"{_COMPANY}log/export/", log.export, name="export_log"),
+    path("invitations/<str:token>/", invitations.show, name="invitation"),
+    path("invitations/<str:token>/accept/", invitations.accept, name="accept_invitation"),
+    path("invitations/<str:token>/sign-up/", invitations.sign_up, name="sign_up_invited"),
+]

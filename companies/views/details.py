@@ -1,0 +1,94 @@
+"""What the platform knows of the company."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_safe
+
+from companies import operations
+from companies.forms import CompanyForm, InvoiceAddressForm
+from companies.http import CompanyRequest, company_page
+from companies.models import Permission
+from companies.queries import get_company_details
+from vop.lib.errors import DomainError, StaleError
+
+
+@require_safe
+@company_page(Permission.COMPANY_VIEW)
+def details(request: CompanyRequest) -> HttpResponse:
+    """Show the company's data, its invoice address and its main contact."""
+    company = get_company_details(request.company.pk)
+    context = {
+        "company": company,
+        "may_update": Permission.COMPANY_UPDATE in request.permissions,
+        "may_see_members": Permission.MEMBER_VIEW in request.permissions,
+        "membership": request.membership,
+    }
+    return render(request, "companies/details.html", context)
+
+
+@company_page(Permission.COMPANY_UPDATE)
+def edit(request: CompanyRequest) -> HttpResponse:
+    """Change name, VAT number and language."""
+    form = CompanyForm(request.POST if request.method == "POST" else None, company=request.company)
+
+    def save() -> None:
+        operations.update_company(
+            company=request.company,
+            facts=form.facts,
+            version=form.seen_version,
+            acting=request.membership,
+            actor=request.actor,
+            now=request.now,
+        )
+
+    return _edit(request, form, save, "companies/edit.html")
+
+
+@company_page(Permission.COMPANY_UPDATE)
+def edit_invoice_address(request: CompanyRequest) -> HttpResponse:
+    """Change where the next invoices go."""
+    form = InvoiceAddressForm(
+        request.POST if request.method == "POST" else None, company=request.company
+    )
+
+    def save() -> None:
+        operations.update_invoice_address(
+            company=request.company,
+            facts=form.facts,
+            version=form.seen_version,
+            acting=request.membership,
+            actor=request.actor,
+            now=request.now,
+        )
+
+    return _edit(request, form, save, "companies/edit_invoice_address.html")
+
+
+def _edit(
+    request: CompanyRequest,
+    form: CompanyForm | InvoiceAddressForm,
+    save: Callable[[], None],
+    template: str,
+) -> HttpResponse:
+    """Save a form; a stale one keeps what was typed and shows what is saved now beside it."""
+    saved_now: list[tuple[str, str]] = []
+    if request.method == "POST" and form.is_valid():
+        try:
+            save()
+        except StaleError as error:
+            current = get_company_details(request.company.pk)
+            saved_now = form.differences(current)
+            form = form.moved_to(current)
+            form.add_error(None, str(error.message))
+        except DomainError as error:
+            form.add_error(None, str(error.message))
+        else:
+            messages.success(request, _("Saved."))
+            return redirect("companies:details", request.company.pk)
+    status = HTTPStatus.OK if request.method == "GET" else HTTPStatus.UNPROCESSABLE_ENTITY
+    return render(request, template, {"form": form, "saved_now": saved_now}, status=status)

@@ -1,0 +1,89 @@
+"""The company's log: what happened, who did it, and a file of it."""
+
+import csv
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from django.http import HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.utils import translation
+from django.views.decorators.http import require_POST, require_safe
+
+from auditlog.operations import record_export
+from auditlog.queries import LogFilter, iterate_log, read_log
+from companies.forms import LogForm
+from companies.http import CompanyRequest, company_page
+from companies.models import Company, Permission
+from companies.queries import list_people_ever_in
+from companies.rendering import describe, list_cells, list_columns
+from vop.lib.clock import local_date
+
+FILTERS = ("group", "person", "since", "until", "outcome")
+EVENT_KEY = re.compile(r"[0-9]{1,18}")
+BYTE_ORDER_MARK = "\ufeff"  # without it Excel takes UTF-8 for something else
+
+
+@require_safe
+@company_page(Permission.AUDIT_VIEW)
+def log(request: CompanyRequest) -> HttpResponse:
+    """Show the log, newest first; the filters stand in the address."""
+    form = _form(request)
+    before = request.GET.get("before", "")
+    start = int(before) if EVENT_KEY.fullmatch(before) else None
+    page = read_log(request.company.pk, form.chosen, before=start)
+    query = request.GET.copy()
+    query.pop("before", None)
+    newest = query.urlencode()
+    query["before"] = str(page.older_than)
+    context = {
+        "form": form,
+        "rows": [describe(event) for event in page.events],
+        "newest": newest if before else None,
+        "older": query.urlencode() if page.older_than else "",
+        "query": newest,
+        "may_export": Permission.AUDIT_EXPORT in request.permissions,
+    }
+    return render(request, "companies/log.html", context)
+
+
+@require_POST
+@company_page(Permission.AUDIT_EXPORT)
+def export(request: CompanyRequest) -> HttpResponseBase:
+    """Hand out the filtered log as a file, row by row, and say so in the log."""
+    chosen = _form(request).chosen
+    record_export(
+        company=request.company.ref,
+        description=chosen.description,
+        actor=request.actor,
+        now=request.now,
+    )
+    language = translation.get_language() or "sv"
+    lines = _write(request.company, chosen, language)
+    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
+    name = f"logg-{request.company.org_number}-{local_date(request.now)}.csv"
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+def _form(request: CompanyRequest) -> LogForm:
+    given = {name: request.GET[name] for name in FILTERS if name in request.GET}
+    people = list_people_ever_in(request.company.pk)
+    return LogForm(given, people=people, today=local_date(request.now))
+
+
+class _Line:
+    """What the csv writer writes to: hands each line straight on."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
+def _write(company: Company, chosen: LogFilter, language: str) -> Iterator[str]:
+    writer: Any = csv.writer(_Line(), delimiter=";")
+    # The answer is sent after the middleware has put the language away.
+    with translation.override(language):
+        yield BYTE_ORDER_MARK + writer.writerow(list_columns())
+        for event in iterate_log(company.pk, chosen):
+            yield writer.writerow(list_cells(event))
