@@ -1,0 +1,10 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class OidcConfig(AppConfig):
+    name = "oidc"
+    verbose_name = _("Sign-in of services")
+
+    def ready(self) -> None:
+        from oidc import checks, receivers  # noqa: F401, PLC0415 (connects; models must be loaded)

@@ -1,0 +1,1 @@
+"""Every change of the provider: clients, keys, grants, tokens."""

@@ -1,0 +1,59 @@
+"""Who a client is: asked at token, introspection and revocation."""
+
+import hmac
+import logging
+from datetime import datetime
+
+from oidc.models import AuthMethod, ClientProfile, UsedAssertion
+from oidc.protocol.client_auth import Credentials, verify_assertion
+from oidc.protocol.errors import ProtocolError, invalid_client
+from oidc.protocol.remote_keys import get_client_keys
+from oidc.queries import find_client_with_secrets
+from vop.lib.crypto import digest
+from vop.lib.db import use_case
+
+logger = logging.getLogger(__name__)
+
+
+def authenticate_client(*, credentials: Credentials, now: datetime) -> ClientProfile:
+    """Return the client that showed its one registered proof.
+
+    Raises: ProtocolError.
+    """
+    try:
+        return _authenticate(credentials, now)
+    except ProtocolError as error:
+        logger.info(
+            "Client %r was not authenticated: %s", credentials.client_id[:64], error.description
+        )
+        raise
+
+
+def _authenticate(credentials: Credentials, now: datetime) -> ClientProfile:
+    is_basic = credentials.method == AuthMethod.BASIC
+    found = find_client_with_secrets(credentials.client_id, at=now)
+    if found is None:
+        raise invalid_client("The client is unknown.", basic=is_basic)
+    client, digests = found
+    if client.auth_method != credentials.method:
+        raise invalid_client("The client is registered with another method.", basic=is_basic)
+    if client.uses_secret:
+        shown = digest(credentials.proof)
+        # Every digest is compared, so that the time tells nothing about which one it was.
+        if not sum(hmac.compare_digest(shown, known) for known in digests):
+            raise invalid_client("The client secret is wrong.", basic=is_basic)
+    elif client.auth_method == AuthMethod.PRIVATE_KEY_JWT:
+        keys = get_client_keys(client)
+        jti, ends = verify_assertion(credentials.proof, client, keys, at=now)
+        if not spend_assertion(client=client, jti=jti, ends=ends):
+            raise invalid_client("The assertion was used before.")
+    return client
+
+
+@use_case
+def spend_assertion(*, client: ClientProfile, jti: str, ends: datetime) -> bool:
+    """Tell whether an assertion is shown for the first time, and remember it until it ends."""
+    _row, is_new = UsedAssertion.objects.get_or_create(
+        digest=digest(f"{client.client_id_text}\n{jti}"), defaults={"expires_at": ends}
+    )
+    return is_new

@@ -1,0 +1,264 @@
+"""Granting, refusing and ending: what a person lets a service do for a company."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.utils.crypto import salted_hmac
+from oidc_provider.models import UserConsent
+
+from accounts.models import User
+from auditlog.actors import Actor
+from auditlog.models import Event
+from auditlog.operations import audit
+from companies.models import Company
+from oidc.access import get_access_of_grant
+from oidc.events import ProviderEvent
+from oidc.models import (
+    ClientProfile,
+    Grant,
+    GrantQuerySet,
+    GrantType,
+    PushedRequest,
+    RefreshPolicy,
+    RevocationReason,
+)
+from oidc.operations.logout import plan_logouts
+from oidc.protocol.authorization import AuthorizationRequest
+from oidc.protocol.errors import UnusableRequestError
+from oidc.protocol.jose import encode_base64url
+from oidc.queries import list_grants_in_doubt
+from services.access import Access
+from vop.lib.crypto import digest
+from vop.lib.db import step, use_case
+
+REFRESH_ABSOLUTE = timedelta(days=90)
+CONSENT_LASTS = timedelta(days=365)
+_TOKEN_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFacts:
+    """The browser session that an authorization came of: when and how the person proved it."""
+
+    ref: str
+    auth_time: datetime
+    amr: tuple[str, ...]
+    acr: str
+    second_factor_at: datetime | None = None
+
+
+def make_token() -> str:
+    """Make a code or token of 256 random bits."""
+    return secrets.token_urlsafe(_TOKEN_BYTES)
+
+
+def make_sid(session_ref: str, company_id: object) -> str:
+    """Name a browser session in one company, so that the end of one doesn't end the rest."""
+    mac = salted_hmac("oidc.sid", f"{session_ref}:{company_id}", algorithm="sha256")
+    return encode_base64url(mac.digest())
+
+
+def gets_refresh_token(client: ClientProfile, scopes: frozenset[str]) -> bool:
+    """Tell whether an authorization comes with a refresh token (Core 11)."""
+    if not client.may_use(GrantType.REFRESH):
+        return False
+    return client.refresh_policy == RefreshPolicy.ALWAYS or "offline_access" in scopes
+
+
+@use_case
+def grant_authorization(
+    *,
+    client: ClientProfile,
+    user: User,
+    company: Company,
+    access: Access,
+    session: SessionFacts,
+    asked: AuthorizationRequest,
+    redirect_uri: str,
+    actor: Actor,
+    now: datetime,
+    request_uri: str = "",
+) -> str:
+    """Write down what a person let a service do, and return the code that stands for it.
+
+    A pushed request (`request_uri`) is spent by it. Raises: UnusableRequestError.
+    """
+    if request_uri:
+        _spend_pushed_request(request_uri, now)
+    code = make_token()
+    code_ends = now + timedelta(seconds=settings.OIDC_CODE_EXPIRE)
+    token_ends = code_ends + timedelta(seconds=settings.OIDC_TOKEN_EXPIRE)
+    refreshes = gets_refresh_token(client, asked.scopes)
+    grant = Grant.objects.create(
+        client=client,
+        user=user,
+        company=company,
+        session_ref=session.ref,
+        sid=make_sid(session.ref, company.pk),
+        redirect_uri=redirect_uri,
+        auth_time=session.auth_time,
+        amr=list(session.amr),
+        acr=session.acr,
+        scope=asked.scope,
+        wanted_claims=asked.claims.as_json(),
+        nonce=asked.nonce,
+        code_challenge=asked.code_challenge,
+        code_jkt=asked.dpop_jkt,
+        code_digest=digest(code),
+        created_at=now,
+        code_expires_at=code_ends,
+        expires_at=now + REFRESH_ABSOLUTE if refreshes else token_ends,
+    )
+    audit(
+        ProviderEvent.AUTHORIZATION_GRANTED,
+        actor=actor,
+        now=now,
+        company=company.ref,
+        target=client.service.ref,
+        data={
+            "client": client.client_id_text,
+            "service": client.service.slug,
+            "grant": str(grant.pk),
+            "roles": sorted(access.roles),
+            "via": access.ground,
+            "scope": asked.scope,
+        },
+    )
+    return code
+
+
+@step
+def _spend_pushed_request(request_uri: str, now: datetime) -> None:
+    unused = PushedRequest.objects.filter(digest=digest(request_uri), used_at=None)
+    if not unused.update(used_at=now):
+        raise UnusableRequestError("invalid_request_uri")
+
+
+@use_case
+def record_denial(
+    *, client: ClientProfile, company: Company | None, reason: str, actor: Actor, now: datetime
+) -> None:
+    """Write down that a person wasn't let in to a service, or didn't want to."""
+    audit(
+        ProviderEvent.AUTHORIZATION_DENIED,
+        actor=actor,
+        now=now,
+        company=company.ref if company else None,
+        target=client.service.ref,
+        data={
+            "client": client.client_id_text,
+            "service": client.service.slug,
+            "reason": reason,
+        },
+        outcome=Event.Outcome.DENIED,
+    )
+
+
+@use_case
+def remember_consent(
+    *,
+    client: ClientProfile,
+    user: User,
+    company: Company,
+    scopes: frozenset[str],
+    actor: Actor,
+    now: datetime,
+) -> None:
+    """Remember what a person consented to, added to what they consented to before (row 49)."""
+    User.objects.select_for_update(of=("self",), no_key=True).get(pk=user.pk)
+    consent = UserConsent.objects.filter(client=client.client, user=user).first()
+    if consent is None:
+        consent = UserConsent(client=client.client, user=user)
+    is_current = consent.expires_at is not None and consent.expires_at > now
+    consent.scope = sorted(scopes | (frozenset(consent.scope) if is_current else frozenset()))
+    consent.date_given = now
+    consent.expires_at = now + CONSENT_LASTS
+    consent.save()
+    audit(
+        ProviderEvent.CONSENT_GIVEN,
+        actor=actor,
+        now=now,
+        company=company.ref,
+        target=client.service.ref,
+        data={"client": client.client_id_text, "scope": " ".join(sorted(scopes))},
+    )
+
+
+@step
+def revoke_grants(
+    grants: GrantQuerySet, *, reason: RevocationReason, actor: Actor, now: datetime
+) -> int:
+    """End grants and with them every code and token that came of them; return how many.
+
+    The only place that ends a grant: what must be told to services is told from here.
+    """
+    found = grants.live().select_related("user", "company", "client__client", "client__service")
+    ended = [
+        grant
+        for grant in found.order_by("pk")
+        if Grant.objects.live()
+        .filter(pk=grant.pk)
+        .update(revoked_at=now, revoked_reason=reason.value)
+    ]
+    plan_logouts(ended=ended, reason=reason, now=now)
+    for grant in ended:
+        if grant.expires_at <= now:
+            continue  # nothing of it was alive any more; the log needn't say so
+        audit(
+            ProviderEvent.TOKEN_REVOKED,
+            actor=actor,
+            now=now,
+            company=grant.company.ref,
+            target=grant.user.ref,
+            data={
+                "client": grant.client.client_id_text,
+                "service": grant.client.service.slug,
+                "grant": str(grant.pk),
+                "reason": reason.value,
+            },
+        )
+    return len(ended)
+
+
+@use_case
+def end_grants(
+    grants: GrantQuerySet, *, reason: RevocationReason, actor: Actor, now: datetime
+) -> int:
+    """End grants as a change of its own."""
+    return revoke_grants(grants, reason=reason, actor=actor, now=now)
+
+
+@use_case
+def end_lapsed_grants(*, now: datetime) -> int:
+    """End the grants whose access ended by a date alone, so that their services hear of it."""
+    ended = 0
+    for grant in list_grants_in_doubt(at=now):
+        if get_access_of_grant(grant, grant.client, at=now) is None:
+            ended += revoke_grants(
+                Grant.objects.filter(pk=grant.pk),
+                reason=RevocationReason.ACCESS_LOST,
+                actor=Actor.system(),
+                now=now,
+            )
+    return ended
+
+
+@use_case
+def withdraw_consent(*, client: ClientProfile, user: User, actor: Actor, now: datetime) -> None:
+    """Take back what a person let a service do, for every company, and end what came of it."""
+    UserConsent.objects.filter(client=client.client, user=user).delete()
+    audit(
+        ProviderEvent.CONSENT_WITHDRAWN,
+        actor=actor,
+        now=now,
+        target=client.service.ref,
+        data={"client": client.client_id_text, "service": client.service.slug},
+    )
+    revoke_grants(
+        Grant.objects.of_person(user.pk).filter(client=client),
+        reason=RevocationReason.CONSENT_WITHDRAWN,
+        actor=actor,
+        now=now,
+    )

@@ -1,0 +1,106 @@
+"""Tokens for machines: a client of a service that acts for its one company (RFC 6749 4.4)."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from auditlog.actors import Actor
+from auditlog.models import Event
+from auditlog.operations import audit
+from companies.models import Company
+from oidc.events import ProviderEvent
+from oidc.models import ClientProfile, MachineToken
+from oidc.operations.grants import make_token
+from oidc.operations.tokens import TokenSet
+from oidc.protocol.errors import ProtocolError
+from oidc.protocol.metadata import SCOPES
+from services.access import NoAccess, machine_access
+from vop.lib.crypto import digest
+from vop.lib.db import step, use_case
+
+
+def issue_machine_token(
+    *, client: ClientProfile, scope: str, actor: Actor, now: datetime, jkt: str = ""
+) -> TokenSet:
+    """Give a machine a token for its company, as long as the company has the service.
+
+    Raises: ProtocolError.
+    """
+    company = client.machine_company
+    if company is None:
+        raise ProtocolError("unauthorized_client", "The client is bound to no company.")
+    scopes = _choose_scopes(client, scope)
+    outcome = _issue(client=client, company=company, scopes=scopes, jkt=jkt, actor=actor, now=now)
+    if isinstance(outcome, ProtocolError):
+        raise outcome
+    return outcome
+
+
+@use_case
+def _issue(
+    *,
+    client: ClientProfile,
+    company: Company,
+    scopes: frozenset[str],
+    jkt: str,
+    actor: Actor,
+    now: datetime,
+) -> TokenSet | ProtocolError:
+    """Issue or refuse; a refusal is returned, so that what the log says of it stays."""
+    access = machine_access(company, client.service, now)
+    if isinstance(access, NoAccess):
+        _audit_denial(client, company, access, actor, now)
+        return ProtocolError("unauthorized_client", f"No access: {access.reason.value}.")
+    token = make_token()
+    ends = now + timedelta(seconds=settings.OIDC_TOKEN_EXPIRE)
+    ends = min(ends, access.until or ends)
+    scope = " ".join(sorted(scopes))
+    MachineToken.objects.create(
+        digest=digest(token),
+        client=client,
+        company=company,
+        scope=scope,
+        jkt=jkt,
+        created_at=now,
+        expires_at=ends,
+    )
+    audit(
+        ProviderEvent.TOKEN_ISSUED,
+        actor=actor,
+        now=now,
+        company=company.ref,
+        target=client.service.ref,
+        data={"client": client.client_id_text, "service": client.service.slug, "via": "machine"},
+    )
+    lasts = int((ends - now).total_seconds())
+    return TokenSet(
+        access_token=token, expires_in=lasts, scope=scope, id_token="", refresh_token="", jkt=jkt
+    )
+
+
+def _choose_scopes(client: ClientProfile, wanted: str) -> frozenset[str]:
+    """Return the service's own scopes that are asked for; those of a person aren't a machine's."""
+    own = client.scopes - frozenset(SCOPES)
+    scopes = frozenset(wanted.split()) or own
+    if not scopes <= own:
+        raise ProtocolError("invalid_scope", "A scope that this client may not ask for.")
+    return scopes
+
+
+@step
+def _audit_denial(
+    client: ClientProfile, company: Company, access: NoAccess, actor: Actor, now: datetime
+) -> None:
+    audit(
+        ProviderEvent.AUTHORIZATION_DENIED,
+        actor=actor,
+        now=now,
+        company=company.ref,
+        target=client.service.ref,
+        data={
+            "client": client.client_id_text,
+            "service": client.service.slug,
+            "reason": access.reason.value,
+        },
+        outcome=Event.Outcome.DENIED,
+    )

@@ -1,0 +1,130 @@
+"""The one way out to addresses that clients registered: never into our own network.
+
+The name is resolved once, every address that it has is checked, and the connection goes to the
+address that was checked: a name server that answers differently the second time gains nothing.
+"""
+
+import ipaddress
+import socket
+import ssl
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from urllib.parse import SplitResult, urlencode, urlsplit
+
+from django.conf import settings
+
+FORM = "application/x-www-form-urlencoded"
+MAX_BYTES = 64 * 1024
+
+
+class ForbiddenAddressError(Exception):
+    """The address isn't https, has no name that resolves, or leads inside."""
+
+
+class UnreachableError(Exception):
+    """The address didn't answer in time, or not in HTTP."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back; a redirect is an answer like any other."""
+
+    status: int
+    body: bytes
+
+
+def fetch(url: str, *, seconds: float) -> Answer:
+    """Get what stands at an address.
+
+    Raises: ForbiddenAddressError, UnreachableError.
+    """
+    return _send("GET", url, None, seconds)
+
+
+def post_form(url: str, fields: dict[str, str], *, seconds: float) -> Answer:
+    """Send a form to an address.
+
+    Raises: ForbiddenAddressError, UnreachableError.
+    """
+    return _send("POST", url, urlencode(fields), seconds)
+
+
+def find_address(url: str) -> str:
+    """Return the network address to connect to for a URL.
+
+    Raises: ForbiddenAddressError.
+    """
+    try:
+        parts = urlsplit(url)
+        port = _port_of(parts)
+    except ValueError as error:
+        raise ForbiddenAddressError from error
+    host = parts.hostname or ""
+    is_excepted = host in settings.OIDC_LOGOUT_ALLOWED_HOSTS
+    if not host or (parts.scheme != "https" and not (is_excepted and parts.scheme == "http")):
+        raise ForbiddenAddressError
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise ForbiddenAddressError from error
+    addresses = [str(entry[4][0]) for entry in found]
+    if not addresses or not (is_excepted or all(map(_is_outside, addresses))):
+        raise ForbiddenAddressError
+    # IPv4 first: of a name like localhost nothing may listen on ::1.
+    return min(addresses, key=lambda address: ":" in address)
+
+
+class _PinnedHTTP(HTTPConnection):
+    """Connects to the address that was checked, whatever the name means by now."""
+
+    pinned: str
+
+    def connect(self) -> None:
+        self.sock = socket.create_connection((self.pinned, self.port), self.timeout)
+
+
+class _PinnedHTTPS(HTTPSConnection):
+    """The same; the certificate must still be the name's."""
+
+    pinned: str
+
+    def connect(self) -> None:
+        plain = socket.create_connection((self.pinned, self.port), self.timeout)
+        context = ssl.create_default_context()
+        self.sock = context.wrap_socket(plain, server_hostname=self.host)
+
+
+def _send(method: str, url: str, body: str | None, seconds: float) -> Answer:
+    address = find_address(url)
+    parts = urlsplit(url)
+    kind = _PinnedHTTPS if parts.scheme == "https" else _PinnedHTTP
+    connection = kind(parts.hostname or "", _port_of(parts), timeout=seconds)
+    connection.pinned = address
+    headers = {"Accept": "application/json", "User-Agent": "vop"}
+    if body is not None:
+        headers["Content-Type"] = FORM
+    target = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
+    try:
+        connection.request(method, target, body=body, headers=headers)
+        response = connection.getresponse()
+        return Answer(response.status, response.read(MAX_BYTES + 1))
+    except (OSError, HTTPException, ValueError) as error:
+        raise UnreachableError(type(error).__name__) from error
+    finally:
+        connection.close()
+
+
+def _port_of(parts: SplitResult) -> int:
+    return parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _is_outside(text: str) -> bool:
+    address = ipaddress.ip_address(text.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address):
+        # An IPv4 address in the clothes of an IPv6 one is judged as what it is.
+        inner = address.ipv4_mapped or address.sixtofour
+        if inner is None and address in ipaddress.ip_network("64:ff9b::/96"):
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if inner is not None:
+            return _is_outside(str(inner))
+    return address.is_global and not address.is_multicast

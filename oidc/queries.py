@@ -1,0 +1,222 @@
+"""Reading clients, grants and keys. The token endpoint lives on these: one statement each."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from allauth.account.models import EmailAddress
+from django.db.models import Exists, F, FilteredRelation, Max, OuterRef, Q
+from oidc_provider.models import UserConsent
+
+from accounts.models import User
+from companies.models import Company, Membership, RoleGrant
+from companies.queries import list_memberships_of
+from oidc.models import (
+    AccessToken,
+    ClientProfile,
+    Grant,
+    MachineToken,
+    PushedRequest,
+    RefreshToken,
+    SigningKey,
+)
+from services.models import Entitlement, Seat
+
+
+def find_client(client_id: str) -> ClientProfile | None:
+    """Return an enabled client with its service, or nothing."""
+    return (
+        ClientProfile.objects.filter(client__client_id=client_id, disabled_at=None)
+        .select_related("client", "service")
+        .first()
+    )
+
+
+def find_client_with_secrets(
+    client_id: str, *, at: datetime
+) -> tuple[ClientProfile, Collection[str]] | None:
+    """Return an enabled client and the digests of the secrets that hold, with one statement."""
+    in_force = Q(secrets__valid_from__lte=at) & (
+        Q(secrets__valid_until=None) | Q(secrets__valid_until__gt=at)
+    )
+    rows = list(
+        ClientProfile.objects.filter(client__client_id=client_id, disabled_at=None)
+        .select_related("client", "service")
+        .annotate(secret=FilteredRelation("secrets", condition=in_force))
+        .annotate(secret_digest=F("secret__digest"))
+    )
+    digests = {row.secret_digest for row in rows if row.secret_digest is not None}
+    return (rows[0], digests) if rows else None
+
+
+def list_signing_keys(*, at: datetime) -> Sequence[SigningKey]:
+    """List the published keys, the one that signs before those that it replaced."""
+    return list(SigningKey.objects.published(at).newest_first())
+
+
+def find_grant_of_code(code_digest: str) -> Grant | None:
+    """Return the grant that a code belongs to, with person and company."""
+    return Grant.objects.filter(code_digest=code_digest).select_related("user", "company").first()
+
+
+def find_refresh_token(digest: str) -> RefreshToken | None:
+    """Return a refresh token with its grant, person and company."""
+    return (
+        RefreshToken.objects.filter(digest=digest)
+        .select_related("grant__user", "grant__company")
+        .first()
+    )
+
+
+def find_access_token(digest: str) -> AccessToken | None:
+    """Return an access token with everything that decides whether it holds."""
+    return (
+        AccessToken.objects.filter(digest=digest)
+        .select_related(
+            "grant__user", "grant__company", "grant__client__service", "grant__client__client"
+        )
+        .first()
+    )
+
+
+def find_pushed_request(digest: str) -> PushedRequest | None:
+    """Return a pushed request of an enabled client, whether or not it can still be used."""
+    return (
+        PushedRequest.objects.filter(digest=digest, client__disabled_at=None)
+        .select_related("client__client")
+        .first()
+    )
+
+
+def find_machine_token(digest: str) -> MachineToken | None:
+    """Return a machine's token with everything that decides whether it holds."""
+    return (
+        MachineToken.objects.filter(digest=digest)
+        .select_related("company", "client__service", "client__client")
+        .first()
+    )
+
+
+def list_consented_scopes(client: ClientProfile, user: User, *, at: datetime) -> frozenset[str]:
+    """Return what a person consented to at a client, as far as it still holds."""
+    scopes: set[str] = set()
+    for consent in UserConsent.objects.filter(client=client.client, user=user, expires_at__gt=at):
+        scopes.update(consent.scope)
+    return frozenset(scopes)
+
+
+def list_companies_of(user: User, *, at: datetime) -> Sequence[Company]:
+    """List for whom a person may act, those that they last used a service for first."""
+    used = dict(
+        Grant.objects.of_person(user.pk)
+        .values_list("company_id")
+        .annotate(last=Max("created_at"))
+        .values_list("company_id", "last")
+    )
+    companies = [membership.company for membership in list_memberships_of(user, at=at)]
+    recent = sorted(
+        (company for company in companies if company.pk in used),
+        key=lambda company: used[company.pk],
+        reverse=True,
+    )
+    return [*recent, *(company for company in companies if company.pk not in used)]
+
+
+def list_grants_in_doubt(*, at: datetime, limit: int = 500) -> Sequence[Grant]:
+    """List live grants without a seat in force behind them; whether they end is not said here."""
+    held = Seat.objects.in_force(at).filter(
+        membership__in=Membership.objects.in_force(at),
+        membership__user=OuterRef("user"),
+        entitlement__in=Entitlement.objects.in_force(at),
+        entitlement__company=OuterRef("company"),
+        entitlement__service=OuterRef("client__service"),
+    )
+    role = RoleGrant.objects.in_force(at).filter(
+        membership__user=OuterRef("user"), membership__company=OuterRef("company")
+    )
+    switched_off = (
+        Q(user__is_active=False)
+        | Q(company__closed_at__lte=at)
+        | Q(client__service__is_active=False)
+        | Q(client__disabled_at__isnull=False)
+    )
+    return list(
+        Grant.objects.live()
+        .filter(~Exists(held) | ~Exists(role) | switched_off)
+        .select_related("user", "company", "client__service", "client__client")
+        .order_by("-created_at", "pk")[:limit]
+    )
+
+
+def list_grants_of_session(session_ref: str) -> Sequence[Grant]:
+    """List what services know of a browser session, once per client and company."""
+    grants = (
+        Grant.objects.live()
+        .of_session(session_ref)
+        .filter(redeemed_at__isnull=False)
+        .select_related("client")
+        .order_by("created_at", "pk")
+    )
+    return list({(grant.client_id, grant.sid): grant for grant in grants}.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A service that a person let in: for which companies, since when, to see what."""
+
+    client: ClientProfile
+    companies: Sequence[str]
+    since: datetime
+    scopes: frozenset[str]
+
+
+def list_admissions(user: User, *, at: datetime) -> Sequence[Admission]:
+    """List the services that a person let in: by a consent that holds or a grant that lives."""
+    grants = list(
+        Grant.objects.live()
+        .of_person(user.pk)
+        .filter(expires_at__gt=at)
+        .select_related("company", "client__client", "client__service")
+        .order_by("created_at", "pk")
+    )
+    consents = {
+        consent.client_id: consent
+        for consent in UserConsent.objects.filter(user=user, expires_at__gt=at)
+    }
+    clients = {grant.client_id: grant.client for grant in grants}
+    for client in ClientProfile.objects.filter(pk__in=consents).select_related("client", "service"):
+        clients.setdefault(client.pk, client)
+    found = [
+        _describe_admission(
+            client, [grant for grant in grants if grant.client_id == key], consents.get(key)
+        )
+        for key, client in clients.items()
+    ]
+    return sorted(found, key=lambda row: (row.client.service.name, row.client.client_id_text))
+
+
+def _describe_admission(
+    client: ClientProfile, grants: Sequence[Grant], consent: UserConsent | None
+) -> Admission:
+    scopes = frozenset(consent.scope) if consent else frozenset()
+    starts = [grant.created_at for grant in grants] + ([consent.date_given] if consent else [])
+    return Admission(
+        client=client,
+        companies=sorted({grant.company.name for grant in grants}),
+        since=min(starts),
+        scopes=scopes.union(*(grant.scopes for grant in grants)),
+    )
+
+
+def has_verified_address(user: User) -> bool:
+    """Tell whether the person proved that the address is theirs."""
+    own = EmailAddress.objects.filter(user=user, email__iexact=user.email, verified=True)
+    return bool(own.exists())
+
+
+def is_allowed_origin(origin: str) -> bool:
+    """Tell whether some client has a redirect URI of that origin (for CORS)."""
+    uris = ClientProfile.objects.filter(
+        disabled_at=None, client___redirect_uris__contains=f"{origin}/"
+    ).values_list("client___redirect_uris", flat=True)
+    return any(uri.startswith(f"{origin}/") for text in uris for uri in text.splitlines())

@@ -1,0 +1,1 @@
+"""The provider's addresses: protocol endpoints, and the pages on the way to a service."""

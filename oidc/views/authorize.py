@@ -1,0 +1,190 @@
+"""The authorization endpoint, and what a person answers on the way."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import TypeVar, cast
+
+from django.contrib.auth import logout
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts.http import AnyRequest, signed_in_user
+from accounts.queries import get_session_ref
+from oidc.forms import (
+    FRESH_PARAMETER,
+    AnswerForm,
+    CompanyForm,
+    Pending,
+    SearchForm,
+    StaleAnswerError,
+    read_fresh_from,
+)
+from oidc.http import turn_into_get
+from oidc.operations.grants import record_denial
+from oidc.protocol.errors import AuthorizationError, ProtocolError, UnusableRequestError
+from oidc.protocol.parameters import read_once
+from oidc.protocol.pushed import is_pushed, open_pushed_request
+from oidc.protocol.step_up import UNMET
+from oidc.views import answers
+from oidc.views.flow import ask_to_sign_in, proceed
+from oidc.views.step_up import begin_set_up
+from oidc.views.visits import Visit, open_visit
+
+F = TypeVar("F", bound=AnswerForm)
+
+
+@csrf_exempt
+@require_http_methods(["GET", "POST"])
+def authorize(request: HttpRequest) -> HttpResponse:
+    """Take a service's request, by GET or POST alike (Core 3.1.2.1)."""
+    if request.method == "POST":
+        return turn_into_get(request)
+    pending, problem = _read_request(request.GET)
+    try:
+        pending = _open_pushed(pending, cast("AnyRequest", request).now)
+    except UnusableRequestError as error:
+        return answers.show_unusable(request, error)
+    return proceed(cast("AnyRequest", request), pending, problem=problem)
+
+
+@require_POST
+def choose_company(request: HttpRequest) -> HttpResponse:
+    try:
+        form, pending = _read_answer(request, CompanyForm)
+    except StaleAnswerError:
+        return answers.show_stale(request)
+    return proceed(cast("AnyRequest", request), replace(pending, company=form.get_company()))
+
+
+@require_POST
+def search_companies(request: HttpRequest) -> HttpResponse:
+    """Show the companies again: all of them, or those that fit."""
+    try:
+        form, pending = _read_answer(request, SearchForm)
+    except StaleAnswerError:
+        return answers.show_stale(request)
+    search = form.cleaned_data["q"]
+    return proceed(cast("AnyRequest", request), replace(pending, company=""), search=search)
+
+
+@require_POST
+def keep_account(request: HttpRequest) -> HttpResponse:
+    try:
+        _form, pending = _read_answer(request, AnswerForm)
+    except StaleAnswerError:
+        return answers.show_stale(request)
+    return proceed(cast("AnyRequest", request), replace(pending, is_account_confirmed=True))
+
+
+@require_POST
+def switch_account(request: HttpRequest) -> HttpResponse:
+    """Sign out, which the person asked for, and sign somebody else in."""
+    try:
+        visit = _read_visit(request)
+    except (StaleAnswerError, UnusableRequestError):
+        return answers.show_stale(request)
+    logout(request)
+    return ask_to_sign_in(visit)
+
+
+@require_POST
+def give_consent(request: HttpRequest) -> HttpResponse:
+    try:
+        _form, pending = _read_answer(request, AnswerForm)
+    except StaleAnswerError:
+        return answers.show_stale(request)
+    return proceed(cast("AnyRequest", request), pending, is_consented=True)
+
+
+@require_POST
+def refuse_consent(request: HttpRequest) -> HttpResponse:
+    try:
+        visit = _read_visit(request)
+    except (StaleAnswerError, UnusableRequestError):
+        return answers.show_stale(request)
+    record_denial(
+        client=visit.client,
+        company=None,
+        reason="consent_refused",
+        actor=visit.request.actor,
+        now=visit.request.now,
+    )
+    return answers.answer_error(visit, AuthorizationError("access_denied"))
+
+
+@require_POST
+def set_up_second_factor(request: HttpRequest) -> HttpResponse:
+    """Lead to setting up the second factor that the service demands, and back."""
+    try:
+        visit = _read_visit(request)
+    except (StaleAnswerError, UnusableRequestError):
+        return answers.show_stale(request)
+    return begin_set_up(visit)
+
+
+@require_POST
+def refuse_second_factor(request: HttpRequest) -> HttpResponse:
+    """Leave for the service without the second factor that it demands."""
+    try:
+        visit = _read_visit(request)
+    except (StaleAnswerError, UnusableRequestError):
+        return answers.show_stale(request)
+    record_denial(
+        client=visit.client,
+        company=None,
+        reason="second_factor_refused",
+        actor=visit.request.actor,
+        now=visit.request.now,
+    )
+    return answers.answer_error(visit, AuthorizationError(UNMET))
+
+
+@require_POST
+def go_back(request: HttpRequest) -> HttpResponse:
+    """Leave for the service without an access."""
+    try:
+        visit = _read_visit(request)
+    except (StaleAnswerError, UnusableRequestError):
+        return answers.show_stale(request)
+    return answers.answer_error(visit, AuthorizationError("access_denied"))
+
+
+def _read_request(sent: QueryDict) -> tuple[Pending, AuthorizationError | None]:
+    try:
+        parameters, problem = dict(read_once(sent)), None
+    except ProtocolError as error:
+        # What stands there once and cleanly may still say where the refusal goes.
+        single = {name: values[0] for name, values in sent.lists() if len(values) == 1}
+        parameters = {name: value for name, value in single.items() if "\0" not in value}
+        problem = AuthorizationError(error.error, error.description)
+    fresh_from = read_fresh_from(parameters.pop(FRESH_PARAMETER, ""), parameters)
+    return Pending(parameters, proof_asked_at=fresh_from), problem
+
+
+def _open_pushed(pending: Pending, now: datetime) -> Pending:
+    """Put what was pushed in the place of everything that the browser brought (RFC 9126 4)."""
+    if not is_pushed(pending.parameters):
+        return pending
+    pushed = open_pushed_request(
+        pending.parameters, at=now, is_under_way=bool(pending.proof_asked_at)
+    )
+    parameters = dict(pushed.parameters)
+    if pending.proof_asked_at:  # then all of it is signed: what is left of the prompts is ours
+        parameters["prompt"] = pending.parameters.get("prompt", "")
+    request_uri = pending.parameters["request_uri"]
+    return replace(pending, parameters=parameters, request_uri=request_uri)
+
+
+def _read_answer(request: HttpRequest, kind: type[F]) -> tuple[F, Pending]:
+    form = kind(request.POST)
+    if not form.is_valid():
+        raise StaleAnswerError
+    user = signed_in_user(request)
+    ref = get_session_ref(request) if user else ""
+    return form, Pending.unseal(form.cleaned_data["pending"], user, ref)
+
+
+def _read_visit(request: HttpRequest) -> Visit:
+    _form, pending = _read_answer(request, AnswerForm)
+    return open_visit(cast("AnyRequest", request), pending)

@@ -1,0 +1,223 @@
+"""The steps from a service's request to a code.
+
+Every way in, also each answer of a person, runs through `proceed`, which decides everything
+anew: no step can be walked around by coming in elsewhere (row 9).
+"""
+
+import logging
+import uuid
+from dataclasses import replace
+from urllib.parse import urlencode
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpResponse
+from django.urls import reverse
+
+from accounts.http import AnyRequest, is_address
+from companies.models import Company
+from companies.queries import get_membership
+from oidc.forms import Pending
+from oidc.http import SESSION_TARGET
+from oidc.operations.grants import grant_authorization, record_denial, remember_consent
+from oidc.protocol.errors import AuthorizationError, UnusableRequestError
+from oidc.protocol.step_up import choose_acr
+from oidc.queries import list_companies_of, list_consented_scopes
+from oidc.views import answers
+from oidc.views.step_up import lead_to_second_factor
+from oidc.views.visits import (
+    Person,
+    Question,
+    Visit,
+    make_way_back,
+    open_visit,
+    read_person,
+    read_question,
+)
+from services.access import Access, NoAccess, Refusal, effective_access
+
+logger = logging.getLogger(__name__)
+
+
+def proceed(
+    request: AnyRequest,
+    pending: Pending,
+    *,
+    problem: AuthorizationError | None = None,
+    is_consented: bool = False,
+    search: str = "",
+) -> HttpResponse:
+    """Take an authorization request as far as it goes: a code, a refusal, or the next page."""
+    try:
+        visit = open_visit(request, pending, is_consented=is_consented, search=search)
+    except UnusableRequestError as error:
+        logger.info("An authorization request can't be answered: %s", error.reason)
+        return answers.show_unusable(request, error)
+    if problem is not None:
+        return answers.answer_error(visit, problem)
+    try:
+        return _decide(visit)
+    except AuthorizationError as error:
+        return answers.answer_error(visit, error)
+    except UnusableRequestError as error:  # its request_uri gave a code meanwhile
+        return answers.show_unusable(request, error)
+
+
+def ask_to_sign_in(visit: Visit) -> HttpResponse:
+    """Send the person to sign in, or to prove again who they are, and back here."""
+    following = make_way_back(visit)
+    visit.request.session[SESSION_TARGET] = visit.address.redirect_uri
+    if visit.request.user.is_authenticated:
+        return redirect_to_login(following, reverse("account_reauthenticate"))
+    return redirect_to_login(following, _make_login_address(visit))
+
+
+def _make_login_address(visit: Visit) -> str:
+    """Return the sign-in page, with the address filled in that the client guesses."""
+    page = reverse("account_login")
+    hint = visit.pending.parameters.get("login_hint", "")
+    return f"{page}?{urlencode({'login': hint})}" if is_address(hint) else page
+
+
+def _decide(visit: Visit) -> HttpResponse:
+    question = read_question(visit)
+    person = read_person(visit)
+    if "create" in question.asked.prompts and not visit.pending.proof_asked_at:
+        return answers.show_sign_up(visit)
+    if person is None or _needs_proof(visit, question, person):
+        _keep_silence(question, "login_required")
+        return ask_to_sign_in(visit)
+    is_meant = question.subjects <= {str(person.user.sub)}
+    if not is_meant or _needs_account(visit, question, person):
+        _keep_silence(question, "login_required")
+        return answers.show_accounts(visit, person, may_stay=is_meant)
+    step_up = lead_to_second_factor(visit, question, person)
+    return _decide_company(visit, question, person) if step_up is None else step_up
+
+
+def _decide_company(visit: Visit, question: Question, person: Person) -> HttpResponse:
+    wanted = _read_wanted_company(visit, question)
+    if wanted is not None:
+        membership = get_membership(person.user, wanted, at=visit.request.now)
+        company = membership.company if membership else None
+        return _decide_access(visit, question, person, company)
+    companies = list_companies_of(person.user, at=visit.request.now)
+    number = question.asked.org_number
+    if number:
+        companies = [company for company in companies if company.org_number == number]
+    if len(companies) > 1:
+        _keep_silence(question, "interaction_required")
+        return answers.show_companies(visit, person, companies)
+    return _decide_access(visit, question, person, companies[0] if companies else None)
+
+
+def _decide_access(
+    visit: Visit, question: Question, person: Person, company: Company | None
+) -> HttpResponse:
+    if company is None:
+        return _refuse(visit, question, person, None, NoAccess(Refusal.NOT_A_MEMBER))
+    decision = effective_access(person.user, company, visit.client.service, visit.request.now)
+    if isinstance(decision, NoAccess):
+        return _refuse(visit, question, person, company, decision)
+    if _needs_consent(visit, question, person):
+        _keep_silence(question, "consent_required")
+        # The answer belongs to this company, whatever is chosen in another tab meanwhile.
+        pending = replace(visit.pending, company=str(company.pk))
+        return answers.show_consent(visit, person, company, question.asked.consented, pending)
+    return _grant(visit, question, person, company, decision)
+
+
+def _refuse(
+    visit: Visit, question: Question, person: Person, company: Company | None, decision: NoAccess
+) -> HttpResponse:
+    record_denial(
+        client=visit.client,
+        company=company,
+        reason=decision.reason.value,
+        actor=visit.request.actor,
+        now=visit.request.now,
+    )
+    _keep_silence(question, "access_denied")
+    may_choose = bool(visit.pending.company)
+    return answers.show_no_access(visit, person, company, decision, may_choose=may_choose)
+
+
+def _grant(
+    visit: Visit, question: Question, person: Person, company: Company, access: Access
+) -> HttpResponse:
+    if visit.is_consented:
+        remember_consent(
+            client=visit.client,
+            user=person.user,
+            company=company,
+            scopes=question.asked.consented,
+            actor=visit.request.actor,
+            now=visit.request.now,
+        )
+    code = grant_authorization(
+        client=visit.client,
+        user=person.user,
+        company=company,
+        access=access,
+        session=replace(person.session, acr=choose_acr(question.asked, person.session.acr)),
+        asked=question.asked,
+        redirect_uri=visit.address.redirect_uri,
+        request_uri=visit.pending.request_uri,
+        actor=visit.request.actor,
+        now=visit.request.now,
+    )
+    return answers.answer_client(visit, {"code": code})
+
+
+def _keep_silence(question: Question, error: str) -> None:
+    """Refuse instead of showing a page when the client said prompt=none (Core 3.1.2.6)."""
+    if question.is_silent:
+        raise AuthorizationError(error)
+
+
+def _needs_proof(visit: Visit, question: Question, person: Person) -> bool:
+    asked = question.asked
+    if not person.session.ref:  # a grant that no session's end could end must not come to be
+        return True
+    if _is_fresh(visit, person):
+        return False
+    if "login" in asked.prompts:
+        return True
+    age = visit.request.now - person.session.auth_time
+    return asked.max_age is not None and age.total_seconds() > asked.max_age
+
+
+def _needs_account(visit: Visit, question: Question, person: Person) -> bool:
+    if visit.pending.is_account_confirmed or _is_fresh(visit, person):
+        return False
+    return "select_account" in question.asked.prompts
+
+
+def _is_fresh(visit: Visit, person: Person) -> bool:
+    """Tell whether the person proved who they are since this request asked them to.
+
+    Nobody is signed out to make them sign in (row 14), and there is no loop however long it took.
+    """
+    asked_at = visit.pending.proof_asked_at
+    return bool(asked_at) and int(person.session.auth_time.timestamp()) >= asked_at
+
+
+def _needs_consent(visit: Visit, question: Question, person: Person) -> bool:
+    if visit.is_consented:
+        return False
+    if "consent" in question.asked.prompts:
+        return True
+    if visit.client.service.is_first_party:
+        return False
+    given = list_consented_scopes(visit.client, person.user, at=visit.request.now)
+    return not question.asked.consented <= given
+
+
+def _read_wanted_company(visit: Visit, question: Question) -> uuid.UUID | None:
+    """Return the company that the person chose, else that the client named, else the hint's."""
+    if visit.pending.company:
+        return uuid.UUID(visit.pending.company)
+    asked = question.asked
+    if asked.company is not None or asked.org_number or question.hint is None:
+        return asked.company
+    company = question.hint.get("company")
+    return uuid.UUID(company["id"]) if isinstance(company, dict) and "id" in company else None
