@@ -1,0 +1,100 @@
+"""Plans, prices, VAT rates and who sells."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts.http import AnyRequest
+from billing.forms import PlanForm, PriceForm, SellerForm, VatRateForm
+from billing.models import Plan, Price, Seller, VatRate
+from billing.operations import SellerFacts, save_plan, save_seller, set_price, set_vat_rate
+from vop.lib.admin import OperationAdmin
+
+
+def _data(request: HttpRequest) -> Any:
+    return request.POST if request.method == "POST" else None
+
+
+@admin.register(Plan)
+class PlanAdmin(OperationAdmin):
+    """What is sold. A plan that is sold keeps its terms: make another for other terms."""
+
+    list_display = ["name", "service", "code", "interval", "pricing", "currency", "is_offered"]
+    list_filter = ["is_offered", "service", "interval"]
+    list_select_related = ["service"]
+    search_fields = ["name", "code", "service__name"]
+    ordering = ["service__name", "rank", "pk"]
+
+    def build_form(self, request: HttpRequest, row: Plan | None) -> forms.Form:
+        return PlanForm(_data(request), plan=row)
+
+    def save(self, request: AnyRequest, form: PlanForm, row: Plan | None) -> Plan:
+        return save_plan(facts=form.facts(row), plan=row, actor=request.actor, now=request.now)
+
+
+@admin.register(Price)
+class PriceAdmin(OperationAdmin):
+    """What plans cost and from when. A price is never changed: a new one takes over."""
+
+    list_display = ["plan", "unit_price", "valid_from", "existing_from", "created_at"]
+    list_filter = ["plan__service"]
+    list_select_related = ["plan"]
+    ordering = ["plan__code", "-valid_from", "pk"]
+    search_fields = ["plan__name", "plan__code"]
+    list_display_links = None
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def build_form(self, request: HttpRequest, row: Price | None) -> forms.Form:
+        initial = {"plan": request.GET.get("plan"), "valid_from": timezone.localdate()}
+        return PriceForm(_data(request), initial=initial)
+
+    def save(self, request: AnyRequest, form: PriceForm, row: Price | None) -> Price:
+        return set_price(**form.cleaned_data, actor=request.actor, now=request.now)
+
+
+@admin.register(VatRate)
+class VatRateAdmin(OperationAdmin):
+    """Dated VAT rates. A new one without an end closes the one before it."""
+
+    list_display = ["vat_class", "country", "rate", "valid_from", "valid_to"]
+    list_filter = ["vat_class", "country"]
+    ordering = ["vat_class", "country", "-valid_from", "pk"]
+    list_display_links = None
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def build_form(self, request: HttpRequest, row: VatRate | None) -> forms.Form:
+        return VatRateForm(_data(request))
+
+    def save(self, request: AnyRequest, form: VatRateForm, row: VatRate | None) -> VatRate:
+        return set_vat_rate(**form.cleaned_data, actor=request.actor, now=request.now)
+
+
+@admin.register(Seller)
+class SellerAdmin(OperationAdmin):
+    """Who sells. There is one; approved bases keep the one that they copied."""
+
+    list_display = ["name", "org_number", "vat_number", "city", "series_prefix"]
+    ordering = ["name", "pk"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Seller]:
+        return Seller.objects.filter(is_current=True)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return super().has_add_permission(request) and not self.get_queryset(request).exists()
+
+    def build_form(self, request: HttpRequest, row: Seller | None) -> forms.Form:
+        names = list(SellerForm.base_fields)
+        initial = {name: getattr(row, name) for name in names} if row is not None else None
+        return SellerForm(_data(request), initial=initial)
+
+    def save(self, request: AnyRequest, form: SellerForm, row: Seller | None) -> Seller:
+        facts = SellerFacts(**form.cleaned_data)
+        return save_seller(facts=facts, actor=request.actor, now=request.now)

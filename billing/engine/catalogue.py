@@ -1,0 +1,167 @@
+"""Plans, their dated prices, and dated VAT rates: what holds on which day."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from billing.engine.errors import EngineError
+
+SELLER_COUNTRY: Final = "SE"
+EU_COUNTRIES: Final = frozenset(
+    {
+        "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE",
+        "IT", "LT", "LU", "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK",
+    }
+)  # fmt: skip
+
+
+class NoPriceError(EngineError):
+    def __init__(self, plan: str, day: date) -> None:
+        super().__init__(f"plan {plan} has no price on {day}")
+
+
+class NoVatRateError(EngineError):
+    def __init__(self, vat_class: str, country: str, day: date) -> None:
+        super().__init__(f"no VAT rate for {vat_class} in {country} on {day}")
+
+
+class UnknownPlanError(EngineError):
+    def __init__(self, plan: str) -> None:
+        super().__init__(f"unknown plan {plan}")
+
+
+class Pricing(StrEnum):
+    """Whether a price is for each seat or for the whole."""
+
+    PER_UNIT = "per_unit"
+    FLAT = "flat"
+
+
+class VatCategory(StrEnum):
+    """How VAT is charged: by the seller, or accounted for by the buyer."""
+
+    STANDARD = "standard"
+    REVERSE_CHARGE = "reverse_charge"
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """A price for one whole period, from a day on.
+
+    `existing_from` is when it reaches subscriptions bought before `valid_from`; never if None.
+    `known_from` keeps a price entered late from touching periods that had begun by then.
+    """
+
+    unit_price: Decimal
+    valid_from: date
+    existing_from: date | None = None
+    known_from: date = date.min
+    ref: UUID | None = None
+
+    def reaches(self, *, day: date, bought_on: date) -> bool:
+        """Whether it applies to a period starting on a day, to somebody who bought then."""
+        if max(self.valid_from, self.known_from) > day:
+            return False
+        if bought_on >= max(self.valid_from, self.known_from):
+            return True
+        return self.existing_from is not None and self.existing_from <= day
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a period of a service costs, and how long it is."""
+
+    code: str
+    months: int
+    pricing: Pricing
+    vat_class: str
+    prices: tuple[Price, ...]
+
+    def price_on(self, day: date, *, bought_on: date) -> Price:
+        """Return the price of a period by its first day, the latest `valid_from` winning.
+
+        Raises: NoPriceError.
+        """
+        reaching = [p for p in self.prices if p.reaches(day=day, bought_on=bought_on)]
+        if not reaching:
+            raise NoPriceError(self.code, day)
+        return max(reaching, key=lambda price: price.valid_from)
+
+    def total(self, price: Price, quantity: int) -> Decimal:
+        """Return what a whole period costs for a number of seats."""
+        return price.unit_price * self.units(quantity)
+
+    def units(self, quantity: int) -> int:
+        """Return how many times the price is charged."""
+        return quantity if self.pricing is Pricing.PER_UNIT else 1
+
+
+@dataclass(frozen=True, slots=True)
+class VatRate:
+    """A rate in per cent, in force from a day until before another."""
+
+    vat_class: str
+    country: str
+    rate: Decimal
+    valid_from: date
+    valid_to: date | None = None
+
+    def is_in_force(self, day: date) -> bool:
+        return self.valid_from <= day and (self.valid_to is None or day < self.valid_to)
+
+
+@dataclass(frozen=True, slots=True)
+class Buyer:
+    """What VAT asks of the one who pays."""
+
+    country: str
+    vat_number: str = ""
+
+    @property
+    def is_reverse_charged(self) -> bool:
+        """Whether the buyer accounts for the VAT: another EU country, with a VAT number."""
+        abroad = self.country in EU_COUNTRIES and self.country != SELLER_COUNTRY
+        return abroad and bool(self.vat_number)
+
+
+@dataclass(frozen=True, slots=True)
+class Vat:
+    """The VAT of a line."""
+
+    category: VatCategory
+    rate: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Everything that a calculation looks up."""
+
+    plans: Mapping[str, Plan]
+    vat_rates: Sequence[VatRate]
+
+    def plan(self, code: str) -> Plan:
+        """Return a plan by its code.
+
+        Raises: UnknownPlanError.
+        """
+        try:
+            return self.plans[code]
+        except KeyError:
+            raise UnknownPlanError(code) from None
+
+    def vat_on(self, day: date, *, vat_class: str, buyer: Buyer) -> Vat:
+        """Return the VAT of a line by the first day of its period.
+
+        Raises: NoVatRateError.
+        """
+        if buyer.is_reverse_charged:
+            return Vat(VatCategory.REVERSE_CHARGE, Decimal(0))
+        for rate in self.vat_rates:
+            is_asked_for = (rate.vat_class, rate.country) == (vat_class, buyer.country)
+            if is_asked_for and rate.is_in_force(day):
+                return Vat(VatCategory.STANDARD, rate.rate)
+        raise NoVatRateError(vat_class, buyer.country, day)

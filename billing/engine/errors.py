@@ -1,0 +1,2 @@
+class EngineError(ValueError):
+    """Something that can't be billed; the text says what and when."""

@@ -1,0 +1,59 @@
+"""What a basis comes to: VAT per rate on the sum of its lines, öresavrundning on the payable."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from billing.engine.catalogue import VatCategory
+from billing.engine.lines import Line
+from vop.lib.money import from_cents, to_cents
+
+CENTS_OF_A_KRONA = 100
+
+
+@dataclass(frozen=True, slots=True)
+class VatSum:
+    """What is charged at one rate, and the VAT on it."""
+
+    category: VatCategory
+    rate: Decimal
+    base_cents: int
+    vat_cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The sums of a basis; `payable` is net + VAT + rounding."""
+
+    vat: tuple[VatSum, ...]
+    net_cents: int
+    vat_cents: int
+    rounding_cents: int
+    payable_cents: int
+
+    @property
+    def kind(self) -> str:
+        """A basis whose net is below zero is a credit."""
+        return "credit" if self.net_cents < 0 else "invoice"
+
+
+def total(lines: Sequence[Line], currency: str) -> Totals:
+    """Sum lines of one buyer and currency, the highest rate first."""
+    bases: dict[tuple[Decimal, VatCategory], int] = {}
+    for line in lines:
+        key = (line.vat.rate, line.vat.category)
+        bases[key] = bases.get(key, 0) + line.net_cents
+    vat = tuple(
+        VatSum(category, rate, base, to_cents(from_cents(base) * rate / 100))
+        for (rate, category), base in sorted(bases.items(), reverse=True)
+    )
+    net_cents = sum(line.net_cents for line in lines)
+    vat_cents = sum(part.vat_cents for part in vat)
+    exact = net_cents + vat_cents
+    payable = round_to_krona(exact) if currency == "SEK" else exact
+    return Totals(vat, net_cents, vat_cents, payable - exact, payable)
+
+
+def round_to_krona(cents: int) -> int:
+    """Round to whole kronor, 50 öre upwards, mirrored below zero (lag 1970:1029, 2 §)."""
+    return to_cents(from_cents(cents) / CENTS_OF_A_KRONA) * CENTS_OF_A_KRONA

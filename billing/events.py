@@ -1,0 +1,33 @@
+"""What the log tells about orders, subscriptions and bases. Money is kept for seven years."""
+
+from django.utils.translation import gettext_lazy as _
+
+from auditlog.events import EventType, Retention
+
+_KEPT = Retention.SEVEN_YEARS  # bokföringslagen 7 kap. 2 §
+
+
+class OrderEvent(EventType):
+    PLACED = "order.placed", _("Order placed"), _KEPT
+
+
+class SubscriptionEvent(EventType):
+    CREATED = "subscription.created", _("Subscription began"), _KEPT
+    QUANTITY_CHANGED = "subscription.quantity_changed", _("Number of seats changed"), _KEPT
+    RENEWED = "subscription.renewed", _("Subscription renewed"), _KEPT
+    CANCEL_SCHEDULED = "subscription.cancel_scheduled", _("Subscription cancelled"), _KEPT
+    CANCEL_UNDONE = "subscription.cancel_undone", _("Cancellation taken back"), _KEPT
+    ENDED = "subscription.ended", _("Subscription ended"), _KEPT
+
+
+class BasisEvent(EventType):
+    RUN_STARTED = "basis.run_started", _("Billing run started"), _KEPT
+    CREATED = "basis.created", _("Invoice basis created"), _KEPT
+    APPROVED = "basis.approved", _("Invoice basis approved"), _KEPT
+
+
+class CatalogueEvent(EventType):
+    PLAN_SAVED = "plan.saved", _("Plan saved"), _KEPT
+    PRICE_CHANGED = "price.changed", _("Price set"), _KEPT
+    VAT_RATE_CHANGED = "vat_rate.changed", _("VAT rate set"), _KEPT
+    SELLER_CHANGED = "seller.changed", _("Seller changed"), _KEPT

@@ -1,0 +1,215 @@
+"""What people fill in when they buy or change, and staff about plans and prices."""
+
+import uuid
+from typing import Any, Final
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from billing.models import CURRENCIES, Plan, VatClass
+from billing.operations import PlanFacts
+from billing.queries import list_plans
+from companies.models import parse_org_number, parse_vat_number
+from services.queries import list_offered_services
+from vop.lib.errors import DomainError
+
+MOST_SEATS: Final = 10_000
+
+
+class DateInput(forms.DateInput):
+    """The browser's own date field."""
+
+    input_type = "date"
+
+    def __init__(self, attrs: Any = None) -> None:
+        super().__init__(attrs, format="%Y-%m-%d")
+
+
+class OrderForm(forms.Form):
+    """How many seats, and what the buyer wants on the invoice basis."""
+
+    quantity = forms.IntegerField(
+        label=_("Number of seats"),
+        min_value=1,
+        max_value=MOST_SEATS,
+        initial=1,
+        help_text=_("One for each person who will use the service. You can change it later."),
+    )
+    take_seat = forms.BooleanField(
+        label=_("Give me one of the seats at once"), required=False, initial=True
+    )
+    po_number = forms.CharField(
+        label=_("Purchase-order number"),
+        max_length=40,
+        required=False,
+        help_text=_("Shown on the invoice basis."),
+    )
+    reference = forms.CharField(label=_("Your reference"), max_length=80, required=False)
+
+    def __init__(self, data: Any = None, *, plan: Plan) -> None:
+        super().__init__(data)
+        if not plan.is_per_seat:
+            del self.fields["quantity"]
+
+    @property
+    def quantity_asked(self) -> int:
+        """The number of seats, once the form is valid; a flat price knows none."""
+        return int(self.cleaned_data.get("quantity", 1))
+
+
+class ConfirmForm(forms.Form):
+    """What a confirmation carries besides the form that was previewed: all of it hidden."""
+
+    preview_sha256 = forms.CharField(widget=forms.HiddenInput, max_length=64)
+    request_key = forms.UUIDField(widget=forms.HiddenInput)
+
+
+class ConfirmOrderForm(OrderForm, ConfirmForm):
+    """The order form once more, unseen, with the preview that it gave."""
+
+    def __init__(self, data: Any = None, *, plan: Plan) -> None:
+        super().__init__(data, plan=plan)
+        for field in self.fields.values():
+            field.widget = forms.HiddenInput()
+
+    @classmethod
+    def of(cls, form: OrderForm, *, plan: Plan, preview_sha256: str) -> "ConfirmOrderForm":
+        """Return the form to confirm what was filled in, with a key of its own."""
+        asked = {name: form.cleaned_data.get(name) for name in form.fields}
+        key = asked.get("request_key") or uuid.uuid4()
+        return cls({**asked, "preview_sha256": preview_sha256, "request_key": str(key)}, plan=plan)
+
+
+class SeatsForm(forms.Form):
+    """Another number of seats."""
+
+    quantity = forms.IntegerField(label=_("Number of seats"), min_value=1, max_value=MOST_SEATS)
+
+
+class ConfirmSeatsForm(SeatsForm, ConfirmForm):
+    """The number once more, unseen, with the preview that it gave."""
+
+    def __init__(self, data: Any = None) -> None:
+        super().__init__(data)
+        self.fields["quantity"].widget = forms.HiddenInput()
+
+    @classmethod
+    def of(cls, form: SeatsForm, *, preview_sha256: str) -> "ConfirmSeatsForm":
+        """Return the form to confirm what was filled in; a key that it has stays."""
+        key = form.data.get("request_key") or str(uuid.uuid4())
+        quantity = form.cleaned_data["quantity"]
+        return cls({"quantity": quantity, "preview_sha256": preview_sha256, "request_key": key})
+
+
+class PlanForm(forms.Form):
+    """A plan as staff enter it. What a subscription was bought on can't change afterwards."""
+
+    FIXED: Final = (
+        "service", "code", "interval", "interval_count", "pricing", "vat_class", "currency",
+    )  # fmt: skip
+
+    service: "forms.ModelChoiceField[Any]" = forms.ModelChoiceField(
+        label=_("Service"), queryset=None
+    )
+    code = forms.SlugField(label=_("Code"), max_length=50, help_text=_("Stands in addresses."))
+    name = forms.CharField(label=_("Name"), max_length=80)
+    description = forms.CharField(label=_("Description"), max_length=200, required=False)
+    interval = forms.ChoiceField(label=_("Interval"), choices=Plan.Interval)
+    interval_count = forms.IntegerField(
+        label=_("Number of intervals"), min_value=1, max_value=120, initial=1
+    )
+    pricing = forms.ChoiceField(label=_("Pricing"), choices=Plan.Pricing)
+    vat_class = forms.ChoiceField(label=_("VAT class"), choices=VatClass)
+    currency = forms.ChoiceField(label=_("Currency"), choices=CURRENCIES)
+    trial_days = forms.IntegerField(
+        label=_("Free trial, days"), min_value=0, max_value=366, initial=0
+    )
+    rank = forms.IntegerField(label=_("Order in the list"), min_value=0, max_value=999, initial=0)
+    is_offered = forms.BooleanField(label=_("Offered"), required=False, initial=True)
+
+    def __init__(self, data: Any = None, *, plan: Plan | None = None) -> None:
+        super().__init__(data)
+        services = self.fields["service"]
+        if isinstance(services, forms.ModelChoiceField):
+            services.queryset = list_offered_services()
+        if plan is not None:
+            for name in self.FIXED:
+                del self.fields[name]
+            self.initial = {name: getattr(plan, name) for name in self.fields}
+
+    def facts(self, plan: Plan | None) -> PlanFacts:
+        """Return what was entered, with what can't change as it was."""
+        fixed = {} if plan is None else {name: getattr(plan, name) for name in self.FIXED}
+        return PlanFacts(**{**fixed, **self.cleaned_data})
+
+
+class PriceForm(forms.Form):
+    """A price from a day on."""
+
+    plan: "forms.ModelChoiceField[Any]" = forms.ModelChoiceField(label=_("Plan"), queryset=None)
+    unit_price = forms.DecimalField(
+        label=_("Price without VAT"), min_value=0, max_digits=12, decimal_places=4, localize=True
+    )
+    valid_from = forms.DateField(label=_("For new buyers from"), widget=DateInput)
+    existing_from = forms.DateField(
+        label=_("For earlier buyers from"),
+        required=False,
+        widget=DateInput,
+        help_text=_("Empty: those who have bought already keep their price."),
+    )
+
+    def __init__(self, data: Any = None, *, initial: Any = None) -> None:
+        super().__init__(data, initial=initial)
+        plans = self.fields["plan"]
+        if isinstance(plans, forms.ModelChoiceField):
+            plans.queryset = list_plans()
+
+
+class VatRateForm(forms.Form):
+    """A VAT rate from a day on."""
+
+    vat_class = forms.ChoiceField(label=_("VAT class"), choices=VatClass)
+    country = forms.RegexField(
+        label=_("Country"), regex=r"^[A-Z]{2}$", initial="SE", help_text=_("Two letters.")
+    )
+    rate = forms.DecimalField(
+        label=_("Per cent"), min_value=0, max_value=100, decimal_places=2, localize=True
+    )
+    valid_from = forms.DateField(label=_("From"), widget=DateInput)
+    valid_to = forms.DateField(
+        label=_("Until before"),
+        required=False,
+        widget=DateInput,
+        help_text=_("Empty: until another rate begins."),
+    )
+
+
+class SellerForm(forms.Form):
+    """Who sells, as bases name them."""
+
+    name = forms.CharField(label=_("Name"), max_length=160)
+    org_number = forms.CharField(label=_("Organisation number"), max_length=20)
+    vat_number = forms.CharField(label=_("VAT number"), max_length=20)
+    street = forms.CharField(label=_("Street or box"), max_length=160)
+    postcode = forms.CharField(label=_("Postcode"), max_length=20)
+    city = forms.CharField(label=_("City"), max_length=80)
+    country = forms.RegexField(label=_("Country"), regex=r"^[A-Z]{2}$", initial="SE")
+    email = forms.EmailField(label=_("E-mail"))
+    series_prefix = forms.SlugField(
+        label=_("Prefix of numbers"),
+        max_length=8,
+        initial="U",
+        help_text=_("A new prefix begins a new number series."),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """Check and write the numbers as they are stored."""
+        asked = super().clean() or {}
+        country = asked.get("country", "SE")
+        for name, parse in (("org_number", parse_org_number), ("vat_number", parse_vat_number)):
+            if asked.get(name):
+                try:
+                    asked[name] = parse(country, asked[name])
+                except DomainError as error:
+                    self.add_error(name, str(error.message))
+        return asked

@@ -1,0 +1,41 @@
+"""What is sold at which price, who subscribes, and what is to be invoiced."""
+
+from billing.models.bases import (
+    BasisLine,
+    BasisLineQuerySet,
+    InvoiceBasis,
+    InvoiceBasisQuerySet,
+    NumberSeries,
+    Seller,
+    VatTotal,
+)
+from billing.models.plans import CURRENCIES, Plan, PlanQuerySet, Price, VatClass, VatRate
+from billing.models.runs import BillingRun, BillingRunItem
+from billing.models.subscriptions import (
+    Order,
+    Subscription,
+    SubscriptionChange,
+    SubscriptionQuerySet,
+)
+
+__all__ = [
+    "CURRENCIES",
+    "BasisLine",
+    "BasisLineQuerySet",
+    "BillingRun",
+    "BillingRunItem",
+    "InvoiceBasis",
+    "InvoiceBasisQuerySet",
+    "NumberSeries",
+    "Order",
+    "Plan",
+    "PlanQuerySet",
+    "Price",
+    "Seller",
+    "Subscription",
+    "SubscriptionChange",
+    "SubscriptionQuerySet",
+    "VatClass",
+    "VatRate",
+    "VatTotal",
+]

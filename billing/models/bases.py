@@ -1,0 +1,289 @@
+"""The invoice basis: who owes what, line by line."""
+
+from decimal import Decimal
+from typing import Any, Self
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from auditlog.actors import Ref
+from billing import engine
+from billing.models.plans import CURRENCIES, Plan, Price
+from billing.models.runs import BillingRun
+from billing.models.subscriptions import Subscription, SubscriptionChange
+from companies.models import Company
+from vop.lib.db import UUIDModel
+
+
+class Seller(UUIDModel):
+    """Who sells, as each basis copies it; one is current at a time."""
+
+    name = models.CharField(_("name"), max_length=160)
+    org_number = models.CharField(_("organisation number"), max_length=20)
+    vat_number = models.CharField(_("VAT number"), max_length=20)
+    street = models.CharField(_("street or box"), max_length=160)
+    postcode = models.CharField(_("postcode"), max_length=20)
+    city = models.CharField(_("city"), max_length=80)
+    country = models.CharField(_("country"), max_length=2, default="SE")
+    email = models.EmailField(_("e-mail"))
+    series_prefix = models.CharField(_("prefix of numbers"), max_length=8, unique=True, default="U")
+    is_current = models.BooleanField(_("current"), default=True)
+
+    class Meta:
+        verbose_name = _("seller")
+        verbose_name_plural = _("sellers")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["is_current"], condition=Q(is_current=True), name="one_seller_is_current"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def ref(self) -> Ref:
+        """The seller as the log names it."""
+        return Ref("seller", str(self.pk), self.name)
+
+
+class NumberSeries(models.Model):
+    """The last number of a series; its row is locked last, so that a rollback leaves no gap."""
+
+    code = models.CharField(_("series"), max_length=20, primary_key=True)
+    last = models.PositiveIntegerField(_("last number"), default=0)
+
+    class Meta:
+        verbose_name = _("number series")
+        verbose_name_plural = _("number series")
+
+    def __str__(self) -> str:
+        return f"{self.code}-{self.last}"
+
+
+class InvoiceBasisQuerySet(models.QuerySet["InvoiceBasis"]):
+    def for_company(self, company_id: object) -> Self:
+        """Select what one company is to pay."""
+        return self.filter(company_id=company_id)
+
+    def drafts(self) -> Self:
+        """Select bases that still gather lines."""
+        return self.filter(state=InvoiceBasis.State.DRAFT)
+
+    def newest_first(self) -> Self:
+        """Order as lists show bases."""
+        return self.order_by("-billing_date", F("number").desc(nulls_first=True), "pk")
+
+
+class InvoiceBasis(UUIDModel):
+    """What a company is to be invoiced for a day, in one currency.
+
+    A draft gathers the lines of its day. Approval gives it a number and a hash over its content;
+    from then on triggers in the database refuse every change (migration 0002).
+    """
+
+    class State(models.TextChoices):
+        DRAFT = "draft", _("Draft")
+        APPROVED = "approved", _("Approved")
+
+    class Kind(models.TextChoices):
+        INVOICE = "invoice", _("Invoice")
+        CREDIT = "credit", _("Credit")
+
+    company = models.ForeignKey(
+        Company, on_delete=models.PROTECT, related_name="invoice_bases", verbose_name=_("customer")
+    )
+    billing_date = models.DateField(_("date"))
+    currency = models.CharField(_("currency"), max_length=3, choices=CURRENCIES)
+    split_by = models.CharField(max_length=40, blank=True, default="", editable=False)
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind, default=Kind.INVOICE)
+    state = models.CharField(_("state"), max_length=10, choices=State, default=State.DRAFT)
+    series = models.CharField(_("series"), max_length=20, blank=True, default="")
+    number = models.PositiveIntegerField(_("number"), null=True, blank=True)
+    seller_snapshot: Any = models.JSONField(_("seller"), default=dict)
+    customer_snapshot: Any = models.JSONField(_("customer as invoiced"), default=dict)
+    net_cents = models.BigIntegerField(_("net"), default=0)
+    vat_cents = models.BigIntegerField(_("VAT"), default=0)
+    rounding_cents = models.BigIntegerField(_("rounding"), default=0)
+    payable_cents = models.BigIntegerField(_("to pay"), default=0)
+    content_sha256 = models.CharField(_("content hash"), max_length=64, blank=True, default="")
+    created_at = models.DateTimeField(_("created"))
+    approved_at = models.DateTimeField(_("approved"), null=True, blank=True)
+
+    objects = InvoiceBasisQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("invoice basis")
+        verbose_name_plural = _("invoice bases")
+        constraints = [
+            models.UniqueConstraint(fields=["series", "number"], name="basis_number_is_unique"),
+            models.UniqueConstraint(
+                fields=["company", "billing_date", "currency", "split_by"],
+                condition=Q(state="draft"),
+                name="company_has_one_draft_a_day_and_currency",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="draft", number=None, approved_at=None, content_sha256="")
+                | Q(state="approved", number__gte=1, approved_at__isnull=False)
+                & ~Q(content_sha256=""),
+                name="draft_has_no_number_and_approved_has_one",
+            ),
+            models.CheckConstraint(
+                condition=Q(payable_cents=F("net_cents") + F("vat_cents") + F("rounding_cents")),
+                name="payable_is_net_and_vat_and_rounding",
+            ),
+            models.CheckConstraint(
+                condition=Q(rounding_cents__gte=-50, rounding_cents__lte=50),
+                name="rounding_is_at_most_half_a_krona",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="credit", net_cents__lt=0) | Q(kind="invoice", net_cents__gte=0),
+                name="basis_below_zero_is_a_credit",
+            ),
+        ]
+        indexes = [models.Index(fields=["company", "-billing_date"], name="basis_of_company")]
+
+    def __str__(self) -> str:
+        return self.label
+
+    @property
+    def ref(self) -> Ref:
+        """The basis as the log names it."""
+        return Ref("basis", str(self.pk), self.label)
+
+    @property
+    def label(self) -> str:
+        """What people call it: its number, or the day of the draft."""
+        return str(self.billing_date) if self.number is None else f"{self.series}-{self.number}"
+
+    @property
+    def is_draft(self) -> bool:
+        """Whether it still gathers lines."""
+        return self.state == self.State.DRAFT
+
+
+class BasisLineQuerySet(models.QuerySet["BasisLine"]):
+    def in_order(self) -> Self:
+        """Order as they were made."""
+        return self.order_by("position", "pk")
+
+
+class BasisLine(UUIDModel):
+    """A charge or a credit: for which days, at which price version, caused by what."""
+
+    class Reason(models.TextChoices):
+        NEW = "new", _("Purchase")
+        RENEWAL = "renewal", _("Renewal")
+        CHANGE = "change", pgettext_lazy("basis line", "Change")
+        CREDIT = "credit", _("Credit")
+
+    basis = models.ForeignKey(InvoiceBasis, on_delete=models.PROTECT, related_name="lines")
+    position = models.PositiveIntegerField(_("line"))
+    subscription = models.ForeignKey(
+        Subscription, on_delete=models.PROTECT, related_name="lines", verbose_name=_("subscription")
+    )
+    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="+")
+    price = models.ForeignKey(
+        Price, on_delete=models.PROTECT, related_name="+", verbose_name=_("price version")
+    )
+    reason = models.CharField(_("reason"), max_length=10, choices=Reason)
+    period_start = models.DateField(_("from"))
+    period_end = models.DateField(_("until before"))
+    anchored_start = models.DateField()
+    anchored_end = models.DateField()
+    quantity = models.IntegerField(_("quantity"))
+    unit_price = models.DecimalField(_("price"), max_digits=12, decimal_places=4)
+    net_cents = models.BigIntegerField(_("net"))
+    vat_category = models.CharField(_("VAT category"), max_length=20)
+    vat_rate = models.DecimalField(_("VAT, per cent"), max_digits=5, decimal_places=2)
+    text = models.CharField(_("text"), max_length=200)
+    cause = models.CharField(_("caused by"), max_length=20)
+    cause_on = models.DateField(_("on"))
+    change = models.ForeignKey(
+        SubscriptionChange,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="lines",
+        verbose_name=_("change"),
+    )
+    run = models.ForeignKey(
+        BillingRun,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="lines",
+        verbose_name=_("billing run"),
+    )
+    credits = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="credited_by"
+    )
+
+    objects = BasisLineQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("basis line")
+        verbose_name_plural = _("basis lines")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["subscription", "period_start"],
+                condition=Q(reason__in=["new", "renewal"]),
+                name="period_of_a_subscription_is_billed_once",
+            ),
+            models.UniqueConstraint(fields=["basis", "position"], name="line_has_its_place"),
+            models.CheckConstraint(
+                condition=Q(period_end__gt=F("period_start")), name="line_has_at_least_one_day"
+            ),
+            models.CheckConstraint(
+                condition=Q(reason="credit", net_cents__lte=0, credits__isnull=False)
+                | Q(reason__in=["new", "renewal", "change"], net_cents__gte=0, credits=None),
+                name="only_a_credit_is_negative_and_says_of_what",
+            ),
+            models.CheckConstraint(
+                condition=Q(change__isnull=False) | Q(run__isnull=False),
+                name="line_says_what_made_it",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.text
+
+    def as_terms(self) -> engine.Line:
+        """Return the line as the engine knows it, with its plan loaded."""
+        return engine.Line(
+            subscription=str(self.subscription_id),
+            plan=self.plan.code,
+            reason=engine.Reason(self.reason),
+            period=engine.Period(self.period_start, self.period_end),
+            anchored=engine.Period(self.anchored_start, self.anchored_end),
+            quantity=self.quantity,
+            price=engine.Price(self.unit_price, self.period_start, ref=self.price_id),
+            vat=engine.Vat(engine.VatCategory(self.vat_category), Decimal(self.vat_rate)),
+            net_cents=self.net_cents,
+            cause=engine.Cause(self.cause, self.cause_on),
+            ref=self.pk,
+        )
+
+
+class VatTotal(models.Model):
+    """What a basis has at one VAT rate, and the VAT on the sum."""
+
+    basis = models.ForeignKey(InvoiceBasis, on_delete=models.PROTECT, related_name="vat_totals")
+    category = models.CharField(_("category"), max_length=20)
+    rate = models.DecimalField(_("per cent"), max_digits=5, decimal_places=2)
+    base_cents = models.BigIntegerField(_("base"))
+    vat_cents = models.BigIntegerField(_("VAT"))
+
+    class Meta:
+        verbose_name = _("VAT per rate")
+        verbose_name_plural = _("VAT per rate")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["basis", "category", "rate"], name="basis_sums_each_vat_rate_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.rate} %"

@@ -1,0 +1,202 @@
+"""What staff decide: plans, prices, VAT rates and who sells."""
+
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from django.utils.translation import gettext_lazy as _
+
+from auditlog.actors import Actor
+from auditlog.operations import audit
+from billing.events import CatalogueEvent
+from billing.models import Plan, Price, Seller, VatRate
+from services.models import Service
+from vop.lib.clock import local_date
+from vop.lib.db import use_case
+from vop.lib.errors import DomainError
+
+
+class PriceExistsError(DomainError):
+    message = _(
+        "This plan has a price from that day already. A price is never changed: set a new one."
+    )
+
+
+class BadDateError(DomainError):
+    message = _("The day must be today or later, and the end after the start.")
+
+
+class BadAmountError(DomainError):
+    message = _("The amount must not be negative.")
+
+
+class OverlappingRateError(DomainError):
+    message = _("Another rate for this class and country holds on one of these days.")
+
+
+class CodeTakenError(DomainError):
+    message = _("Another plan has this code.")
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFacts:
+    """What the catalogue says of a plan."""
+
+    service: Service
+    code: str
+    name: str
+    interval: str
+    pricing: str
+    description: str = ""
+    interval_count: int = 1
+    vat_class: str = "standard"
+    currency: str = "SEK"
+    trial_days: int = 0
+    is_offered: bool = True
+    rank: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SellerFacts:
+    """Who sells, as bases name them."""
+
+    name: str
+    org_number: str
+    vat_number: str
+    street: str
+    postcode: str
+    city: str
+    email: str
+    country: str = "SE"
+    series_prefix: str = "U"
+
+
+@use_case
+def save_plan(*, facts: PlanFacts, actor: Actor, now: datetime, plan: Plan | None = None) -> Plan:
+    """Add a plan, or change what can change of one: its name, description, order and offer.
+
+    What a subscription was bought on (service, code, interval, pricing, VAT class, currency)
+    stays as it was.
+
+    Raises: CodeTakenError.
+    """
+    if plan is None:
+        if Plan.objects.filter(code=facts.code).exists():
+            raise CodeTakenError
+        saved = Plan(service=facts.service, code=facts.code, interval=facts.interval)
+        saved.interval_count = facts.interval_count
+        saved.pricing, saved.vat_class = facts.pricing, facts.vat_class
+        saved.currency = facts.currency
+    else:
+        saved = Plan.objects.select_for_update(of=("self",), no_key=True).get(pk=plan.pk)
+    saved.name, saved.description = facts.name, facts.description
+    saved.trial_days, saved.is_offered = facts.trial_days, facts.is_offered
+    saved.rank = facts.rank
+    saved.save()
+    audit(
+        CatalogueEvent.PLAN_SAVED,
+        actor=actor,
+        now=now,
+        target=saved.ref,
+        data={"code": saved.code, "is_offered": saved.is_offered, "trial_days": saved.trial_days},
+    )
+    return saved
+
+
+@use_case
+def set_price(
+    *,
+    plan: Plan,
+    unit_price: Decimal,
+    valid_from: date,
+    existing_from: date | None,
+    actor: Actor,
+    now: datetime,
+) -> Price:
+    """Set what a plan costs from a day on; `existing_from` is when it reaches earlier buyers.
+
+    Only a plan's first price may lie in the past: nobody has bought at another.
+
+    Raises: PriceExistsError, BadDateError, BadAmountError.
+    """
+    locked = Plan.objects.select_for_update(of=("self",), no_key=True).get(pk=plan.pk)
+    today = local_date(now)
+    prices = Price.objects.filter(plan=locked)
+    if unit_price < 0:
+        raise BadAmountError
+    if existing_from is not None and existing_from < valid_from:
+        raise BadDateError
+    if valid_from < today and prices.exists():
+        raise BadDateError
+    if prices.filter(valid_from=valid_from).exists():
+        raise PriceExistsError
+    price = Price.objects.create(
+        plan=locked,
+        unit_price=unit_price,
+        valid_from=valid_from,
+        existing_from=existing_from,
+        known_from=min(today, valid_from),
+        created_at=now,
+    )
+    audit(
+        CatalogueEvent.PRICE_CHANGED,
+        actor=actor,
+        now=now,
+        target=locked.ref,
+        data={
+            "unit_price": unit_price,
+            "valid_from": valid_from,
+            "existing_from": existing_from,
+        },
+    )
+    return price
+
+
+@use_case
+def set_vat_rate(
+    *,
+    vat_class: str,
+    country: str,
+    rate: Decimal,
+    valid_from: date,
+    valid_to: date | None,
+    actor: Actor,
+    now: datetime,
+) -> VatRate:
+    """Set a VAT rate from a day on; one without an end that holds before it ends there.
+
+    Raises: BadAmountError, BadDateError, OverlappingRateError.
+    """
+    if not 0 <= rate <= 100:  # noqa: PLR2004 (per cent)
+        raise BadAmountError
+    if valid_to is not None and valid_to <= valid_from:
+        raise BadDateError
+    others = VatRate.objects.select_for_update().filter(vat_class=vat_class, country=country)
+    others.filter(valid_to=None, valid_from__lt=valid_from).update(valid_to=valid_from)
+    if any(other.overlaps(valid_from, valid_to) for other in others.order_by("valid_from", "pk")):
+        raise OverlappingRateError
+    saved = VatRate.objects.create(
+        vat_class=vat_class, country=country, rate=rate, valid_from=valid_from, valid_to=valid_to
+    )
+    audit(
+        CatalogueEvent.VAT_RATE_CHANGED,
+        actor=actor,
+        now=now,
+        target=saved.ref,
+        data={"rate": rate, "valid_from": valid_from, "valid_to": valid_to},
+    )
+    return saved
+
+
+@use_case
+def save_seller(*, facts: SellerFacts, actor: Actor, now: datetime) -> Seller:
+    """Set who sells from now on; approved bases keep the seller that they copied."""
+    seller, _created = Seller.objects.update_or_create(is_current=True, defaults=asdict(facts))
+    audit(
+        CatalogueEvent.SELLER_CHANGED,
+        actor=actor,
+        now=now,
+        target=seller.ref,
+        data={"org_number": seller.org_number, "series_prefix": seller.series_prefix},
+    )
+    return seller

@@ -1,0 +1,230 @@
+"""Changing what a company subscribes to: more or fewer seats, cancel, undo."""
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from auditlog.actors import Actor
+from auditlog.operations import audit
+from billing import engine
+from billing.events import SubscriptionEvent
+from billing.models import Subscription, SubscriptionChange
+from billing.operations.bases import gather_lines
+from billing.operations.orders import PreviewChangedError
+from billing.operations.renewals import catch_up, end_subscription
+from billing.operations.state import (
+    STATE_FIELDS,
+    apply_state,
+    follow_seats,
+    list_plans_of,
+    lock_subscription,
+    record_change,
+)
+from billing.queries import count_taken_seats, load_catalogue, load_state, preview_seats
+from vop.lib.clock import local_date
+from vop.lib.db import use_case
+from vop.lib.errors import DomainError
+
+Kind = SubscriptionChange.Kind
+
+
+class SubscriptionOverError(DomainError):
+    message = _("This subscription has ended. Buy the service again to go on using it.")
+
+
+class CancelledAlreadyError(DomainError):
+    message = _("This subscription is cancelled already.")
+
+
+class NotCancelledYetError(DomainError):
+    message = _("This subscription isn't cancelled.")
+
+
+class SeatsUnchangedError(DomainError):
+    message = _("This is the number of seats that you have. Choose another number.")
+
+
+class SeatsTakenError(DomainError):
+    """Fewer seats than people who have one."""
+
+    def __init__(self, taken: int) -> None:
+        text = ngettext(
+            "%(taken)s person has a seat. Release it first, then lower the number.",
+            "%(taken)s people have a seat. Release seats first, then lower the number.",
+            taken,
+        )
+        super().__init__(text % {"taken": taken})
+
+
+class CannotBePricedError(DomainError):
+    message = _("The price can't be worked out right now. Contact us and we will help you.")
+
+
+def check_seats(subscription: Subscription, quantity: int, *, at: datetime) -> None:
+    """Refuse a number of seats that can't be, before anything is shown or done.
+
+    Raises: SubscriptionOverError, SeatsUnchangedError, SeatsTakenError.
+    """
+    _check_running(subscription, at)
+    if quantity == subscription.quantity:
+        raise SeatsUnchangedError
+    taken = count_taken_seats(subscription, at=at)
+    if quantity < taken:
+        raise SeatsTakenError(taken)
+
+
+@use_case
+def change_seats(
+    *,
+    subscription: Subscription,
+    quantity: int,
+    preview_sha256: str,
+    request_key: uuid.UUID,
+    actor: Actor,
+    now: datetime,
+) -> Subscription:
+    """Set the number of seats as previewed: more cost from today, fewer from the next renewal.
+
+    The new number holds at once: nobody can be seated beyond it.
+
+    Sending the same form again changes nothing more.
+
+    Raises: SubscriptionOverError, SeatsUnchangedError, SeatsTakenError, PreviewChangedError,
+    CannotBePricedError.
+    """
+    locked = lock_subscription(subscription)
+    if SubscriptionChange.objects.filter(request_key=request_key, subscription=locked).exists():
+        return locked
+    check_seats(locked, quantity, at=now)
+    before, today = locked.quantity, local_date(now)
+    plans = list_plans_of([locked])
+    catalogue = load_catalogue(list(plans.values()))
+    try:
+        if preview_seats(locked, quantity, at=now).sha256 != preview_sha256:
+            raise PreviewChangedError
+        state = catch_up(subscription=locked, catalogue=catalogue, on=today, actor=actor, now=now)
+        outcome = engine.change_quantity(catalogue, state, quantity=quantity, on=today)
+    except engine.EngineError as error:
+        raise CannotBePricedError from error
+    apply_state(locked, outcome.subscription, plans)
+    locked.save(update_fields=STATE_FIELDS)
+    change = record_change(
+        subscription=locked,
+        kind=Kind.CHANGE_QUANTITY,
+        on=today,
+        payload={"from": before, "to": quantity},
+        request_key=request_key,
+        actor=actor,
+        now=now,
+    )
+    gather_lines(
+        payer=locked.payer,
+        subscription=locked,
+        lines=outcome.lines,
+        plans=plans,
+        billing_date=today,
+        change=change,
+        actor=actor,
+        now=now,
+    )
+    follow_seats(subscription=locked, state=outcome.subscription, actor=actor, now=now)
+    facts = {"from": before, "to": quantity, "net_cents": sum(x.net_cents for x in outcome.lines)}
+    _audit(SubscriptionEvent.QUANTITY_CHANGED, locked, change, facts, actor=actor, now=now)
+    return locked
+
+
+@use_case
+def cancel_subscription(*, subscription: Subscription, actor: Actor, now: datetime) -> Subscription:
+    """Cancel at the end of what is paid; nothing more is billed.
+
+    Raises: SubscriptionOverError, CancelledAlreadyError, CannotBePricedError.
+    """
+    locked = lock_subscription(subscription)
+    _check_running(locked, now)
+    if locked.cancel_on is not None:
+        raise CancelledAlreadyError
+    today = local_date(now)
+    plans = list_plans_of([locked])
+    catalogue = load_catalogue(list(plans.values()))
+    try:
+        state = catch_up(subscription=locked, catalogue=catalogue, on=today, actor=actor, now=now)
+    except engine.EngineError as error:
+        raise CannotBePricedError from error
+    outcome = engine.cancel(state, on=today)
+    apply_state(locked, outcome.subscription, plans)
+    locked.save(update_fields=STATE_FIELDS)
+    _record_and_audit(locked, Kind.CANCEL, SubscriptionEvent.CANCEL_SCHEDULED, actor=actor, now=now)
+    if locked.status_on(today) is engine.Status.ENDED:  # what is paid ended yesterday
+        end_subscription(subscription=locked, actor=actor, now=now)
+    return locked
+
+
+@use_case
+def undo_cancellation(*, subscription: Subscription, actor: Actor, now: datetime) -> Subscription:
+    """Take a cancellation back before it takes effect.
+
+    Raises: SubscriptionOverError, NotCancelledYetError.
+    """
+    locked = lock_subscription(subscription)
+    _check_running(locked, now)
+    if locked.cancel_on is None:
+        raise NotCancelledYetError
+    state = load_state(locked, payer=locked.payer)
+    outcome = engine.undo_cancel(state, on=local_date(now))
+    apply_state(locked, outcome.subscription, list_plans_of([locked]))
+    locked.save(update_fields=STATE_FIELDS)
+    _record_and_audit(
+        locked, Kind.UNDO_CANCEL, SubscriptionEvent.CANCEL_UNDONE, actor=actor, now=now
+    )
+    return locked
+
+
+def _check_running(subscription: Subscription, now: datetime) -> None:
+    is_over = subscription.status_on(local_date(now)) is engine.Status.ENDED
+    if is_over or subscription.entitlement.has_ended(now):  # staff can withdraw a service
+        raise SubscriptionOverError
+
+
+def _record_and_audit(
+    subscription: Subscription,
+    kind: SubscriptionChange.Kind,
+    event: SubscriptionEvent,
+    *,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    ends = str(subscription.cancel_on or "")
+    change = record_change(
+        subscription=subscription,
+        kind=kind,
+        on=local_date(now),
+        payload={"cancel_on": ends},
+        request_key=None,
+        actor=actor,
+        now=now,
+    )
+    _audit(event, subscription, change, {"ends": ends}, actor=actor, now=now)
+
+
+def _audit(
+    event: SubscriptionEvent,
+    subscription: Subscription,
+    change: SubscriptionChange,
+    facts: Mapping[str, Any],
+    *,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    audit(
+        event,
+        actor=actor,
+        now=now,
+        company=subscription.company.ref,
+        target=subscription.ref,
+        data={**facts, "change": str(change.pk)},
+        also_visible_to=[subscription.payer_id],
+    )

@@ -1,0 +1,180 @@
+"""Subscriptions as people see them, and as the engine knows them."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.db.models import Count, Min, Q
+
+from billing import engine
+from billing.models import BasisLine, Subscription
+from billing.queries.catalogue import load_catalogue
+from companies.models import Company
+from services.models import Seat
+from vop.lib.clock import local_date
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionRow:
+    """A subscription as its company sees it: what it is today and what comes next."""
+
+    subscription: Subscription
+    status: engine.Status
+    seats: int
+    taken: int
+    next_on: date | None
+    next_cents: int | None
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether it is over."""
+        return self.status is engine.Status.ENDED
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether it runs out at the end of what is paid."""
+        return self.status is engine.Status.CANCELLED
+
+    @property
+    def is_trialing(self) -> bool:
+        """Whether nothing is paid for yet."""
+        return self.status is engine.Status.TRIALING
+
+    @property
+    def unused(self) -> int:
+        """How many paid seats nobody has."""
+        return max(0, self.seats - self.taken)
+
+    @property
+    def waits_for_fewer(self) -> bool:
+        """Whether fewer seats take effect at the next renewal."""
+        return not self.is_ended and self.subscription.quantity < self.seats
+
+
+def get_buyer(payer: Company) -> engine.Buyer:
+    """Return what VAT asks of the company that pays."""
+    return engine.Buyer(payer.country, payer.vat_number)
+
+
+def load_state(
+    subscription: Subscription, *, payer: Company, charges_after: date | None = None
+) -> engine.Subscription:
+    """Return a subscription as the engine knows it, its plan and price loaded.
+
+    `charges_after` loads what was charged for days after it, as credits need.
+    """
+    row = subscription
+    return engine.Subscription(
+        ref=str(row.pk),
+        buyer=get_buyer(payer),
+        plan=row.plan.code,
+        quantity=row.quantity,
+        anchor=row.anchor,
+        bought_on=row.bought_on,
+        billed_through=row.billed_through,
+        cause=engine.Cause("subscribe", row.bought_on),
+        trial_until=row.trial_until,
+        paid_quantity=row.paid_quantity,
+        price=row.price.as_terms() if row.price is not None else None,
+        next_plan=row.next_plan.code if row.next_plan is not None else None,
+        next_plan_ordered_on=row.next_plan_ordered_on,
+        cancel_on=_last_day_of(row),
+        charges=() if charges_after is None else _load_charges(row, charges_after),
+    )
+
+
+def _last_day_of(row: Subscription) -> date | None:
+    """Return when it ends: a service that was withdrawn is billed no further than it is."""
+    if row.entitlement.valid_until is None:
+        return row.cancel_on
+    return min(row.cancel_on or row.billed_through, row.billed_through)
+
+
+def list_due_subscriptions(payer: Company, *, as_of: date) -> Sequence[Subscription]:
+    """List what a payer has to renew or end by a day, by id."""
+    return list(
+        Subscription.objects.due(as_of)
+        .filter(payer=payer)
+        .select_related("company", "plan__service", "price", "next_plan", "entitlement__service")
+        .order_by("pk")
+    )
+
+
+def list_subscription_rows(company: Company, *, at: datetime) -> Sequence[SubscriptionRow]:
+    """List a company's subscriptions with their next date and price, those in force first."""
+    subscriptions = list(
+        Subscription.objects.for_company(company.pk)
+        .select_related("plan__service", "price", "next_plan", "payer", "entitlement")
+        .by_service()
+    )
+    plans = {row.plan for row in subscriptions} | {
+        row.next_plan for row in subscriptions if row.next_plan is not None
+    }
+    catalogue = load_catalogue(plans)
+    taken = _count_taken([row.entitlement_id for row in subscriptions], at)
+    today = local_date(at)
+    return [
+        _row(row, catalogue, today=today, taken=taken.get(row.entitlement_id, 0))
+        for row in subscriptions
+    ]
+
+
+def count_taken_seats(subscription: Subscription, *, at: datetime) -> int:
+    """Count the seats that people have in a subscription's service."""
+    return _count_taken([subscription.entitlement_id], at).get(subscription.entitlement_id, 0)
+
+
+def _row(
+    row: Subscription, catalogue: engine.Catalogue, *, today: date, taken: int
+) -> SubscriptionRow:
+    state = load_state(row, payer=row.payer)
+    next_on, next_cents = _next(state, catalogue)
+    return SubscriptionRow(
+        subscription=row,
+        status=state.status_on(today),
+        seats=state.seats_on(today),
+        taken=taken,
+        next_on=next_on,
+        next_cents=next_cents,
+    )
+
+
+def _next(
+    state: engine.Subscription, catalogue: engine.Catalogue
+) -> tuple[date | None, int | None]:
+    if state.due_on is None:
+        return None, None
+    try:
+        [first, *_] = engine.renew(catalogue, state, as_of=state.due_on).lines
+    except engine.EngineError:  # the run will park it and staff will see why
+        return state.due_on, None
+    return state.due_on, first.net_cents
+
+
+def _load_charges(row: Subscription, after: date) -> tuple[engine.Standing, ...]:
+    credited = dict(
+        BasisLine.objects.filter(subscription=row, credits__isnull=False)
+        .values_list("credits_id")
+        .annotate(since=Min("period_start"))
+        .order_by("credits_id")
+    )
+    charges = (
+        BasisLine.objects.filter(subscription=row, period_end__gt=after, credits=None)
+        .select_related("plan")
+        .order_by("period_start", "basis__billing_date", "position", "pk")
+    )
+    return tuple(
+        engine.Standing(line.as_terms(), credited.get(line.pk, line.period_end)) for line in charges
+    )
+
+
+def _count_taken(entitlement_ids: Sequence[uuid.UUID], at: datetime) -> dict[uuid.UUID, int]:
+    rows = (
+        Seat.objects.in_force(at)
+        .filter(entitlement_id__in=entitlement_ids)
+        .values("entitlement_id")
+        .annotate(taken=Count("pk", filter=Q(membership__isnull=False)))
+        .order_by("entitlement_id")
+    )
+    return {row["entitlement_id"]: row["taken"] for row in rows}

@@ -1,0 +1,79 @@
+"""How billing's values read."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+from babel.numbers import format_currency, format_decimal
+from django.template import Library
+from django.utils.functional import Promise
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language, pgettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
+
+from billing import engine
+from billing.models import BasisLine, InvoiceBasis
+from billing.queries import SubscriptionRow
+from vop.templatetags.ui import badge
+
+register = Library()
+
+LOCALES = {"sv": "sv_SE", "en": "en_GB"}
+STATUSES: dict[engine.Status, tuple[str | Promise, str]] = {
+    engine.Status.TRIALING: (pgettext_lazy("subscription", "Trial"), "info"),
+    engine.Status.ACTIVE: (pgettext_lazy("subscription", "Active"), "good"),
+    engine.Status.CANCELLED: (pgettext_lazy("subscription", "Cancelled"), "warn"),
+    engine.Status.ENDED: (pgettext_lazy("subscription", "Ended"), "neutral"),
+}
+CAUSES: dict[str, str | Promise] = {
+    "subscribe": _("Purchase"),
+    "renewal": _("Renewal"),
+    "change_quantity": _("Changed seats"),
+    "change_plan": _("Changed plan"),
+    "cancel": _("Cancellation"),
+}
+
+
+@register.simple_tag
+def subscription_badge(row: SubscriptionRow) -> SafeString:
+    label, tone = STATUSES[row.status]
+    return badge(str(label), tone)
+
+
+@register.simple_tag
+def basis_badge(basis: InvoiceBasis) -> SafeString:
+    if basis.is_draft:
+        return badge(pgettext("basis", "Preliminary"), "info")
+    if basis.kind == InvoiceBasis.Kind.CREDIT:
+        return badge(pgettext("basis", "Credit"), "good")
+    return badge(pgettext("basis", "Approved"), "good")
+
+
+@register.filter
+def cause_text(line: BasisLine) -> str | Promise:
+    """The event that made a line, as people say it."""
+    return CAUSES.get(line.cause, line.cause)
+
+
+@register.filter
+def day_before(day: date) -> date:
+    """The last day of a half-open period, as people read it."""
+    return day - timedelta(days=1)
+
+
+@register.filter
+def percent(rate: Decimal) -> str:
+    return f"{format_decimal(rate, format='0.##', locale=_locale())} %"
+
+
+@register.filter
+def line_price(line: BasisLine) -> str:
+    """The price of a whole period; with more decimals than two where it has them."""
+    currency = line.plan.currency
+    pattern = "#,##0.00## ¤" if _locale() == "sv_SE" else "¤#,##0.00##"
+    return format_currency(
+        line.unit_price, currency, format=pattern, locale=_locale(), currency_digits=False
+    )
+
+
+def _locale() -> str:
+    return LOCALES.get(get_language() or "sv", "sv_SE")

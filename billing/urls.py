@@ -1,0 +1,41 @@
+"""Addresses of buying, subscriptions and invoice bases."""
+
+from django.urls import URLPattern, URLResolver, path
+
+from billing import views
+
+app_name = "billing"
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("c/<uuid:company_id>/buy/", views.catalogue, name="catalogue"),
+    path("c/<uuid:company_id>/buy/<slug:plan_code>/", views.buy, name="buy"),
+    path(
+        "c/<uuid:company_id>/buy/<slug:plan_code>/confirm/",
+        views.confirm_order,
+        name="confirm_order",
+    ),
+    path("c/<uuid:company_id>/subscriptions/", views.subscriptions, name="subscriptions"),
+    path(
+        "c/<uuid:company_id>/subscriptions/<uuid:subscription_id>/seats/",
+        views.seats,
+        name="seats",
+    ),
+    path(
+        "c/<uuid:company_id>/subscriptions/<uuid:subscription_id>/seats/confirm/",
+        views.confirm_seats,
+        name="confirm_seats",
+    ),
+    path(
+        "c/<uuid:company_id>/subscriptions/<uuid:subscription_id>/cancel/",
+        views.cancel,
+        name="cancel",
+    ),
+    path(
+        "c/<uuid:company_id>/subscriptions/<uuid:subscription_id>/undo-cancel/",
+        views.undo_cancel,
+        name="undo_cancel",
+    ),
+    path("c/<uuid:company_id>/invoices/", views.bases, name="bases"),
+    path("c/<uuid:company_id>/invoices/<uuid:basis_id>/", views.basis, name="basis"),
+    path("c/<uuid:company_id>/invoices/<uuid:basis_id>/pdf/", views.basis_pdf, name="basis_pdf"),
+]

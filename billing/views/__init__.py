@@ -1,0 +1,25 @@
+"""Pages of buying, subscriptions and invoice bases."""
+
+from billing.views.bases import bases, basis, basis_pdf
+from billing.views.orders import buy, catalogue, confirm_order
+from billing.views.subscriptions import (
+    cancel,
+    confirm_seats,
+    seats,
+    subscriptions,
+    undo_cancel,
+)
+
+__all__ = [
+    "bases",
+    "basis",
+    "basis_pdf",
+    "buy",
+    "cancel",
+    "catalogue",
+    "confirm_order",
+    "confirm_seats",
+    "seats",
+    "subscriptions",
+    "undo_cancel",
+]

@@ -1,0 +1,43 @@
+import uuid
+
+from django.core.paginator import Paginator
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils.translation import get_language
+from django.views.decorators.http import require_safe
+
+from billing.access import get_basis_for
+from billing.queries import get_basis_page, list_bases
+from billing.rendering import get_pdf
+from companies.http import CompanyRequest, company_page
+from companies.models import Permission
+
+BASES_PER_PAGE = 50
+
+
+@require_safe
+@company_page(Permission.BASIS_VIEW)
+def bases(request: CompanyRequest) -> HttpResponse:
+    """List what the company is to be invoiced."""
+    page = Paginator(list_bases(request.company), BASES_PER_PAGE).get_page(request.GET.get("page"))
+    return render(request, "billing/bases.html", {"company": request.company, "page": page})
+
+
+@require_safe
+@company_page(Permission.BASIS_VIEW)
+def basis(request: CompanyRequest, basis_id: uuid.UUID) -> HttpResponse:
+    """Show one basis: each line with its days, its price and what made it."""
+    found = get_basis_for(request.company, basis_id)
+    context = {"company": request.company, "basis": found, "page": get_basis_page(found)}
+    return render(request, "billing/basis.html", context)
+
+
+@require_safe
+@company_page(Permission.BASIS_VIEW)
+def basis_pdf(request: CompanyRequest, basis_id: uuid.UUID) -> HttpResponse:
+    """Send the document, rendered when it is first asked for."""
+    page = get_basis_page(get_basis_for(request.company, basis_id))
+    response = HttpResponse(get_pdf(page, get_language() or "sv"), content_type="application/pdf")
+    response["Content-Disposition"] = f'inline; filename="fakturaunderlag-{page.basis.label}.pdf"'
+    response["Cache-Control"] = "private, no-cache"
+    return response
