@@ -1,0 +1,78 @@
+"""What every request carries and every answer says."""
+
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from typing import cast
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from django_structlog.middlewares import RequestMiddleware
+
+from vop.lib import health
+from vop.lib.http import PlatformRequest
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
+
+
+def answer_live(request: HttpRequest) -> HttpResponse:
+    """Say that this process runs, and nothing more."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+def answer_ready(request: HttpRequest) -> HttpResponse:
+    """Tell in single words what works; 503 when this process can't answer people.
+
+    A queue that is away or late is told, but people can still sign in: work waits in the outbox.
+    """
+    found = health.check_all(now=timezone.now())
+    status = 200 if found["database"] == found["cache"] == health.OK else 503
+    return JsonResponse(found, status=status, headers={"Cache-Control": "no-store"})
+
+
+class HealthMiddleware:
+    """Answer /-/live and /-/ready before hosts, sessions and people are asked for.
+
+    Otherwise a database that is away would make the orchestrator kill processes that are well.
+    """
+
+    answers: Mapping[str, Callable[[HttpRequest], HttpResponse]] = {
+        "/-/live": answer_live,
+        "/-/ready": answer_ready,
+    }
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.answers.get(request.path, self.get_response)(request)
+
+
+class RequestLogMiddleware(RequestMiddleware):
+    """Log each request by its path: the query may hold an ID token, an address, a search."""
+
+    @staticmethod
+    def format_request(request: HttpRequest) -> str:
+        return f"{request.method} {request.path}"
+
+
+class RequestFactsMiddleware:
+    """Give the request its one instant and its id; answer with the id and a few headers."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.META.get("HTTP_X_REQUEST_ID", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        facts = cast("PlatformRequest", request)
+        facts.now = timezone.now()
+        facts.request_id = request_id
+        # Where the structured log looks for it; Django keeps the headers once somebody read them.
+        request.META["HTTP_X_REQUEST_ID"] = request_id
+        vars(request).pop("headers", None)
+        response = self.get_response(request)
+        response.headers["X-Request-ID"] = request_id
+        response.headers.setdefault("Permissions-Policy", settings.PERMISSIONS_POLICY)
+        return response

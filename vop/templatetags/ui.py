@@ -1,0 +1,316 @@
+"""The components that pages are made of; docs/design-system.md shows each with an example.
+
+A page says what a thing is, a component says how it looks: pages hold no classes.
+"""
+
+import re
+from datetime import date, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from babel.dates import format_date, format_datetime
+from django.core.paginator import Page
+from django.forms import BoundField
+from django.forms.utils import flatatt
+from django.http import HttpRequest
+from django.template import Context, Library
+from django.template.loader import render_to_string
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language
+
+from vop.lib.clock import STOCKHOLM, local_date
+from vop.lib.money import format_money
+
+register = Library()
+
+TONES = ("neutral", "good", "warn", "bad", "info")
+VARIANTS = ("primary", "secondary", "quiet", "danger")
+HUES = 6
+LOCALES = {"sv": "sv_SE", "en": "en_GB"}
+PAGE_PARAMETER = "page"
+
+
+# --- Structure -----------------------------------------------------------------------------------
+
+
+@register.simple_block_tag
+def page_header(content: str, title: str, lead: str = "") -> SafeString:
+    """Head a page: its title, one sentence about it, and the actions inside the block."""
+    return _component("page_header", title=title, lead=lead, content=_trimmed(content))
+
+
+@register.simple_block_tag
+def panel(
+    content: str,
+    title: str = "",
+    lead: str = "",
+    id: str = "",  # noqa: A002 (as HTML says it)
+) -> SafeString:
+    """Frame what belongs together."""
+    return _component("panel", title=title, lead=lead, id=id, content=content)
+
+
+@register.simple_block_tag
+def grid(content: str) -> SafeString:
+    """Set panels side by side where there is room."""
+    return format_html('<div class="grid">{}</div>', content)
+
+
+@register.simple_block_tag
+def stack(content: str) -> SafeString:
+    """Set things below each other with air between."""
+    return format_html('<div class="stack">{}</div>', content)
+
+
+@register.simple_block_tag
+def row(content: str) -> SafeString:
+    """Set small things, such as buttons, on one line."""
+    return format_html('<div class="row">{}</div>', content)
+
+
+@register.simple_block_tag
+def toolbar(content: str) -> SafeString:
+    """Hold the form that filters a list."""
+    return format_html('<div class="toolbar">{}</div>', content)
+
+
+@register.simple_block_tag
+def breadcrumbs(content: str) -> SafeString:
+    """Lead back up: links, and the page's own name last if wanted."""
+    return _component("breadcrumbs", content=content)
+
+
+# --- Content -------------------------------------------------------------------------------------
+
+
+@register.simple_block_tag
+def table(content: str, caption: str) -> SafeString:
+    """Show rows; the caption is for those who can't see what stands above.
+
+    On a narrow screen each row becomes a card, labelled by the `data-label` of its cells.
+    """
+    return _component("table", caption=caption, content=content)
+
+
+@register.simple_block_tag
+def facts(content: str) -> SafeString:
+    """List what is known of one thing: `<dt>` and `<dd>` pairs."""
+    return format_html('<dl class="facts">{}</dl>', content)
+
+
+@register.simple_block_tag
+def tiles(content: str) -> SafeString:
+    """Hold tiles."""
+    return format_html('<ul class="tiles">{}</ul>', content)
+
+
+@register.simple_block_tag
+def tile(
+    content: str,
+    title: str,
+    *,
+    href: str = "",
+    description: str = "",
+    status: str = "",
+    tone: str = "neutral",
+    icon: str = "",
+    level: int = 2,
+) -> SafeString:
+    """Show a service; without an address it can't be opened and looks so.
+
+    `icon` is the address of a picture, otherwise the title's initial stands in.
+    """
+    return _component(
+        "tile",
+        title=title,
+        href=href,
+        description=description,
+        status=status,
+        tone=_one_of(tone, TONES),
+        icon=icon,
+        initial=str(title)[:1].upper(),
+        hue=sum(map(ord, str(title)[:3])) % HUES,
+        level=level,
+        content=_trimmed(content),
+    )
+
+
+@register.simple_tag
+def metric(label: str, value: object, hint: str = "") -> SafeString:
+    """Show one number that matters, inside a grid."""
+    return _component("metric", label=label, value=value, hint=hint)
+
+
+@register.simple_block_tag
+def notice(content: str, tone: str = "info", title: str = "") -> SafeString:
+    """Tell something that the person should know before going on."""
+    return _component("notice", tone=_one_of(tone, TONES), title=title, content=content)
+
+
+@register.simple_block_tag
+def empty_state(content: str, title: str) -> SafeString:
+    """Say that there is nothing yet, and what to do about it."""
+    return _component("empty_state", title=title, content=_trimmed(content))
+
+
+@register.simple_tag
+def badge(text: str, tone: str = "neutral") -> SafeString:
+    """Mark a state; the words carry the meaning, the colour only helps."""
+    return format_html(
+        '<span class="badge badge-{}">{}</span>', _one_of(str(tone), TONES), str(text)
+    )
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """Draw one of the house's icons; it says nothing to a screen reader."""
+    if not re.fullmatch(r"[a-z-]+", name):
+        raise ValueError(name)
+    return _component(f"icons/{name}")
+
+
+@register.inclusion_tag("components/pagination.html", takes_context=True)
+def pagination(context: Context, page_obj: Page[Any]) -> dict[str, object]:
+    """Link to the other pages of a list, keeping the filters of this one."""
+    request: HttpRequest | None = context.get("request")
+    query = request.GET.copy() if request else None
+
+    def address(number: int) -> str:
+        if query is None:
+            return f"?{PAGE_PARAMETER}={number}"
+        query[PAGE_PARAMETER] = str(number)
+        return f"?{query.urlencode()}"
+
+    return {
+        "page_obj": page_obj,
+        "previous": address(page_obj.previous_page_number()) if page_obj.has_previous() else "",
+        "next": address(page_obj.next_page_number()) if page_obj.has_next() else "",
+    }
+
+
+# --- Actions -------------------------------------------------------------------------------------
+
+
+@register.simple_tag
+def button(
+    label: str,
+    *,
+    variant: str = "primary",
+    id: str = "",  # noqa: A002 (as HTML says it)
+    name: str = "",
+    value: object = "",
+    type: str = "submit",  # noqa: A002 (as HTML says it)
+    form: str = "",
+    hint: str = "",
+) -> SafeString:
+    """Do something; `hint` tells the blind which row a repeated label belongs to."""
+    return _component(
+        "button",
+        label=label,
+        variant=_one_of(variant, VARIANTS),
+        type=type,
+        attributes=_attributes(id=id, name=name, value=value, form=form),
+        hint=hint,
+    )
+
+
+@register.simple_tag
+def link_button(
+    href: str,
+    label: str,
+    *,
+    variant: str = "secondary",
+    id: str = "",  # noqa: A002 (as HTML says it)
+    hint: str = "",
+) -> SafeString:
+    """Go somewhere, looking like a button."""
+    return _component(
+        "link_button",
+        href=href,
+        label=label,
+        variant=_one_of(variant, VARIANTS),
+        attributes=_attributes(id=id),
+        hint=hint,
+    )
+
+
+# --- Values --------------------------------------------------------------------------------------
+
+
+@register.filter(is_safe=True)
+def money(cents: int | str | None, currency: str = "SEK") -> str:
+    """Write an amount of cents; nothing stays nothing."""
+    if cents is None or cents == "":
+        return ""
+    text = format_money(int(cents), currency, get_language() or "sv")
+    return format_html('<span class="money">{}</span>', text)
+
+
+@register.filter(is_safe=True)
+def day(value: date | datetime | None) -> str:
+    """Write a date; an instant becomes its date in Stockholm."""
+    if not value:
+        return ""
+    value = local_date(value) if isinstance(value, datetime) else value
+    text = format_date(value, "d MMM y", locale=_locale())
+    return format_html('<time datetime="{}">{}</time>', value.isoformat(), text)
+
+
+@register.filter(is_safe=True)
+def moment(value: datetime | None) -> str:
+    """Write an instant as a clock in Stockholm shows it."""
+    if not value:
+        return ""
+    local = value.astimezone(STOCKHOLM)
+    text = format_datetime(local, "d MMM y HH:mm", tzinfo=STOCKHOLM, locale=_locale())
+    return format_html('<time datetime="{}">{}</time>', local.isoformat(timespec="seconds"), text)
+
+
+@register.filter
+def first_input_id(field: BoundField) -> str:
+    """Return the id to jump to for a field, also when it is made of several inputs."""
+    return field.id_for_label or f"{field.auto_id}_0"
+
+
+@register.filter
+def initials(name: str) -> str:
+    """Return one or two letters that stand for a person."""
+    words = re.findall(r"\w+", name.partition("@")[0])
+    return "".join(word[0] for word in words[:: max(1, len(words) - 1)][:2]).upper()
+
+
+@register.filter
+def tone_of_message(level_tag: str) -> str:
+    """Return the tone in which a message of django.contrib.messages is shown."""
+    return {"success": "good", "warning": "warn", "error": "bad"}.get(level_tag, "info")
+
+
+@register.filter
+def host(url: str) -> str:
+    """Return the host of an address, for people."""
+    return urlsplit(url).netloc
+
+
+def _component(name: str, **values: object) -> SafeString:
+    return render_to_string(f"components/{name}.html", values)
+
+
+def _attributes(**values: object) -> SafeString:
+    return flatatt({name: value for name, value in values.items() if value not in {"", None}})
+
+
+def _one_of(value: str, allowed: tuple[str, ...]) -> str:
+    if value not in allowed:
+        message = f"{value!r} is none of {', '.join(allowed)}"
+        raise ValueError(message)
+    return value
+
+
+def _trimmed(content: str) -> str:
+    """Return nothing for a block that holds only blanks; what is safe stays safe."""
+    return content if content.strip() else ""
+
+
+def _locale() -> str:
+    return LOCALES.get(get_language() or "sv", "sv_SE")

@@ -1,0 +1,12 @@
+"""The door of the web processes."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+from django.urls import get_resolver
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vop.settings")
+
+application = get_wsgi_application()
+# Every view is imported before the first person comes; what is broken stops the start.
+_ = get_resolver().url_patterns
