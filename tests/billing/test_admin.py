@@ -1,0 +1,184 @@
+"""Billing in the hands of staff, through HTTP."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import User
+from auditlog.models import Event
+from billing.models import (
+    BillingRun,
+    InvoiceBasis,
+    Plan,
+    Price,
+    Seller,
+    Subscription,
+    VatRate,
+)
+from companies.models import Company, Membership
+from services.models import Service
+from tests.factories.billing import buy
+
+
+@pytest.fixture
+def clerk(staff: User, sign_in_staff: Callable[[User], Client]) -> Client:
+    User.objects.filter(pk=staff.pk).update(is_superuser=True)
+    return sign_in_staff(staff)
+
+
+@pytest.fixture
+def draft(alice_in_acme: Membership, plan: Plan) -> InvoiceBasis:
+    buy(alice_in_acme, plan, now=timezone.now())
+    return InvoiceBasis.objects.get()
+
+
+PLAN = {
+    "code": "bas-ar",
+    "name": "Bas, år",
+    "interval": "year",
+    "interval_count": "1",
+    "pricing": "per_unit",
+    "vat_class": "standard",
+    "currency": "SEK",
+    "trial_days": "0",
+    "rank": "1",
+    "is_offered": "on",
+}
+
+
+def test_staff_adds_a_plan_and_its_price(clerk: Client, service: Service) -> None:
+    added = clerk.post(reverse("admin:billing_plan_add"), {**PLAN, "service": str(service.pk)})
+    plan = Plan.objects.get(code="bas-ar")
+    today = timezone.localdate()
+    priced = clerk.post(
+        reverse("admin:billing_price_add"),
+        {"plan": str(plan.pk), "unit_price": "1490,50", "valid_from": str(today)},
+    )
+
+    assert (added.status_code, priced.status_code) == (302, 302)
+    price = Price.objects.get(plan=plan)
+    assert (price.unit_price, price.valid_from) == (Decimal("1490.50"), today)
+    assert Event.objects.get(action="price.changed", actor_kind="staff").target_id == str(plan.pk)
+
+
+def test_plan_that_is_sold_keeps_its_terms(clerk: Client, plan: Plan) -> None:
+    url = reverse("admin:billing_plan_change", args=[plan.pk])
+    assert clerk.get(url).status_code == 200
+
+    clerk.post(url, {"name": "Ny", "trial_days": "0", "rank": "0", "interval": "year"})
+
+    plan.refresh_from_db()
+    assert (plan.name, plan.interval, plan.is_offered) == ("Ny", "month", False)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"unit_price": "-1", "valid_from": "2100-01-01"},
+        {"unit_price": "tio", "valid_from": "2100-01-01"},
+        {"unit_price": "10", "valid_from": "2021-01-01"},
+        {"unit_price": "10", "valid_from": "2020-01-01"},
+        {"unit_price": "10", "valid_from": "2100-01-01", "existing_from": "2099-01-01"},
+        {"unit_price": "10", "valid_from": ""},
+    ],
+)
+def test_price_that_makes_no_sense_is_told(
+    clerk: Client, plan: Plan, fields: dict[str, str]
+) -> None:
+    told = clerk.post(reverse("admin:billing_price_add"), {"plan": str(plan.pk), **fields})
+
+    assert told.status_code == 422
+    assert Price.objects.count() == 1
+
+
+def test_new_vat_rate_closes_the_one_before(clerk: Client, seller: Seller) -> None:
+    url = reverse("admin:billing_vatrate_add")
+    asked = {"vat_class": "standard", "country": "SE", "rate": "26", "valid_from": "2030-01-01"}
+
+    assert clerk.post(url, asked).status_code == 302
+    assert clerk.post(url, {**asked, "valid_from": "2029-01-01"}).status_code == 422
+
+    ends = VatRate.objects.order_by("valid_from").values_list("rate", "valid_to")
+    assert list(ends) == [(Decimal(25), date(2030, 1, 1)), (Decimal(26), None)]
+
+
+def test_staff_changes_the_seller(clerk: Client, seller: Seller) -> None:
+    url = reverse("admin:billing_seller_change", args=[seller.pk])
+    asked = {
+        "name": "Nya vop AB",
+        "org_number": "556703-7485",
+        "vat_number": "SE556703748501",
+        "street": "Gatan 1",
+        "postcode": "111 11",
+        "city": "Stockholm",
+        "country": "SE",
+        "email": "faktura@vop.example",
+        "series_prefix": "U",
+    }
+
+    assert clerk.post(url, {**asked, "org_number": "123"}).status_code == 422
+    assert clerk.post(url, asked).status_code == 302
+
+    seller.refresh_from_db()
+    assert (seller.name, seller.org_number) == ("Nya vop AB", "5567037485")
+
+
+def test_staff_approves_a_draft(clerk: Client, draft: InvoiceBasis, acme: Company) -> None:
+    url = reverse("admin:billing_invoicebasis_changelist")
+    asked = {"action": "approve", "_selected_action": [str(draft.pk)]}
+
+    for _click in range(2):
+        assert clerk.post(url, asked).status_code == 302
+
+    draft.refresh_from_db()
+    assert draft.number == 1
+    [event] = Event.objects.for_company(acme.pk).filter(action="basis.approved")
+    assert event.actor_kind == "staff"
+
+
+def test_staff_runs_the_renewals(clerk: Client, alice_in_acme: Membership, plan: Plan) -> None:
+    buy(alice_in_acme, plan, now=timezone.now() - timedelta(days=40))
+    url = reverse("admin:billing_billingrun_run_now")
+    assert "Acme AB" in clerk.get(url).content.decode()
+
+    done = clerk.post(url)
+
+    run = BillingRun.objects.get()
+    assert done.headers["Location"] == reverse("admin:billing_billingrun_change", args=[run.pk])
+    assert "Acme AB" in clerk.get(done.headers["Location"]).content.decode()
+    assert clerk.post(url).headers["Location"] == reverse("admin:billing_billingrun_changelist")
+
+
+@pytest.mark.parametrize(
+    "name", ["plan", "price", "vatrate", "seller", "subscription", "invoicebasis", "billingrun"]
+)
+def test_lists_open(clerk: Client, draft: InvoiceBasis, name: str) -> None:
+    assert clerk.get(reverse(f"admin:billing_{name}_changelist")).status_code == 200
+
+
+def test_basis_and_subscription_are_read_only(clerk: Client, draft: InvoiceBasis) -> None:
+    subscription = Subscription.objects.get()
+    for name, thing in [("invoicebasis", draft), ("subscription", subscription)]:
+        url = reverse(f"admin:billing_{name}_change", args=[thing.pk])
+        assert clerk.get(url).status_code == 200
+        assert clerk.post(url, {}).status_code == 403
+        assert (
+            clerk.post(
+                reverse(f"admin:billing_{name}_delete", args=[thing.pk]), {"post": "yes"}
+            ).status_code
+            == 403
+        )
+
+
+def test_staff_without_the_right_runs_nothing(
+    staff: User, sign_in_staff: Callable[[User], Client], draft: InvoiceBasis
+) -> None:
+    client = sign_in_staff(staff)
+
+    assert client.post(reverse("admin:billing_billingrun_run_now")).status_code == 403
+    assert client.get(reverse("admin:billing_plan_add")).status_code == 403

@@ -1,0 +1,51 @@
+"""Who may open the addresses of billing."""
+
+from collections.abc import Mapping
+
+from django.utils import timezone
+
+from billing.models import InvoiceBasis, Plan, Seller, Subscription
+from companies.models import Permission
+from tests.factories.billing import buy, make_plan, make_seller, make_vat_rate
+from tests.factories.services import make_service
+from tests.matrix.rules import GET, POST, Lookup, Rule, World, company
+
+RULES: Mapping[str, Rule] = {
+    "billing:catalogue": company(Permission.ORDER_CREATE),
+    "billing:buy": company(Permission.ORDER_CREATE, GET, POST),
+    "billing:confirm_order": company(Permission.ORDER_CREATE, POST),
+    "billing:subscriptions": company(Permission.BILLING_VIEW),
+    "billing:seats": company(Permission.ORDER_CREATE, GET, POST),
+    "billing:confirm_seats": company(Permission.ORDER_CREATE, POST),
+    "billing:cancel": company(Permission.ORDER_CREATE, GET, POST),
+    "billing:undo_cancel": company(Permission.ORDER_CREATE, POST),
+    "billing:bases": company(Permission.BASIS_VIEW),
+    "billing:basis": company(Permission.BASIS_VIEW),
+    "billing:basis_pdf": company(Permission.BASIS_VIEW),
+}
+
+
+def _plan(_world: World) -> Plan:
+    if not Seller.objects.exists():
+        make_seller()
+        make_vat_rate()
+    found = Plan.objects.filter(code="matrix").first()
+    return found or make_plan(make_service(slug="matris", name="Matris"), code="matrix")
+
+
+def _subscription(world: World) -> Subscription:
+    plan = _plan(world)
+    found = Subscription.objects.filter(company=world.company, plan=plan).first()
+    return found or buy(world.membership("owner"), plan, now=timezone.now()).subscription
+
+
+def _basis(world: World) -> InvoiceBasis:
+    _subscription(world)
+    return InvoiceBasis.objects.filter(company=world.company).order_by("pk")[0]
+
+
+ARGUMENTS: Mapping[str, Lookup] = {
+    "plan_code": lambda world: _plan(world).code,
+    "subscription_id": lambda world: _subscription(world).pk,
+    "basis_id": lambda world: _basis(world).pk,
+}

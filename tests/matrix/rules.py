@@ -1,0 +1,133 @@
+"""The words in which the rooms say who may open which address.
+
+Each room lists its addresses in `tests/matrix/<room>.py`:
+
+    RULES = {
+        "companies:members": company(Permission.MEMBER_VIEW),
+        "companies:invite": company(Permission.MEMBER_INVITE, GET, POST),
+        "companies:switch": signed_in(),
+        "live": public(),
+        "accounts_something": only_for("staff"),
+    }
+
+and, where an address names more than the company, how to find such a thing in the test's world:
+
+    ARGUMENTS = {"membership_id": lambda world: world.membership("member").pk}
+
+An argument is looked up by its name; a rule's own `arguments={...}` wins over it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from accounts.models import User
+from companies.models import ROLE_PERMISSIONS, Company, Membership, Permission, Role
+
+GET = "get"
+POST = "post"
+
+ANONYMOUS = "anonymous"
+OUTSIDER = "outsider"
+STAFF_WITHOUT_SECOND_FACTOR = "staff without second factor"
+STAFF = "staff"
+ROLE_OF_KIND: Mapping[str, Role] = {
+    "member": Role.MEMBER,
+    "owner": Role.OWNER,
+    "admin": Role.ADMIN,
+    "billing": Role.BILLING,
+    "security": Role.SECURITY,
+    "auditor": Role.AUDITOR,
+}
+KINDS = (ANONYMOUS, OUTSIDER, *ROLE_OF_KIND, STAFF_WITHOUT_SECOND_FACTOR, STAFF)
+
+
+class Outcome(StrEnum):
+    """What became of a request, as far as access goes."""
+
+    LET_IN = "let in"  # any answer of the page itself, also "fill in the form"
+    ASKED_TO_SIGN_IN = "asked to sign in"
+    FORBIDDEN = "403"
+    NOT_FOUND = "404"
+    REFUSED = "refused"  # by a protocol of its own: 400 or 401
+
+
+@dataclass(frozen=True)
+class World:
+    """One company with somebody in each role, somebody outside it, and staff."""
+
+    company: Company
+    people: Mapping[str, User]
+
+    def membership(self, kind: str) -> Membership:
+        return Membership.objects.get(
+            company=self.company, user=self.people[kind], valid_until=None
+        )
+
+
+Lookup = Callable[[World], object]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Who gets what at one address."""
+
+    outcomes: Mapping[str, Outcome]
+    methods: tuple[str, ...] = (GET,)
+    arguments: Mapping[str, Lookup] = field(default_factory=dict)
+    query: Callable[[World], Mapping[str, str]] = lambda _world: {}
+
+
+def public(*methods: str, arguments: Mapping[str, Lookup] | None = None) -> Rule:
+    """Open to anybody."""
+    return _rule(dict.fromkeys(KINDS, Outcome.LET_IN), methods, arguments)
+
+
+def signed_in(*methods: str, arguments: Mapping[str, Lookup] | None = None) -> Rule:
+    """Open to everybody who signed in."""
+    outcomes = dict.fromkeys(KINDS, Outcome.LET_IN) | {ANONYMOUS: Outcome.ASKED_TO_SIGN_IN}
+    return _rule(outcomes, methods, arguments)
+
+
+def company(
+    permission: Permission, *methods: str, arguments: Mapping[str, Lookup] | None = None
+) -> Rule:
+    """Open to members with a permission; other members get 403, everybody else 404."""
+    outcomes = dict.fromkeys(KINDS, Outcome.NOT_FOUND) | {ANONYMOUS: Outcome.ASKED_TO_SIGN_IN}
+    for kind, role in ROLE_OF_KIND.items():
+        may = permission in ROLE_PERMISSIONS[role]
+        outcomes[kind] = Outcome.LET_IN if may else Outcome.FORBIDDEN
+    return _rule(outcomes, methods, arguments)
+
+
+def staff(*methods: str, arguments: Mapping[str, Lookup] | None = None) -> Rule:
+    """Open to staff who gave a second factor; staff who didn't are sent to do so."""
+    outcomes = dict.fromkeys(KINDS, Outcome.FORBIDDEN) | {
+        ANONYMOUS: Outcome.ASKED_TO_SIGN_IN,
+        STAFF_WITHOUT_SECOND_FACTOR: Outcome.ASKED_TO_SIGN_IN,
+        STAFF: Outcome.LET_IN,
+    }
+    return _rule(outcomes, methods, arguments)
+
+
+def provider(*methods: str, arguments: Mapping[str, Lookup] | None = None) -> Rule:
+    """Guarded by its protocol, not by the session: without a client or a token, nobody gets in."""
+    return _rule(dict.fromkeys(KINDS, Outcome.REFUSED), methods, arguments)
+
+
+def exactly(
+    outcomes: Mapping[str, Outcome],
+    *methods: str,
+    otherwise: Outcome,
+    arguments: Mapping[str, Lookup] | None = None,
+) -> Rule:
+    """Say it kind by kind."""
+    return _rule(dict.fromkeys(KINDS, otherwise) | dict(outcomes), methods, arguments)
+
+
+def _rule(
+    outcomes: Mapping[str, Outcome],
+    methods: tuple[str, ...],
+    arguments: Mapping[str, Lookup] | None,
+) -> Rule:
+    return Rule(outcomes, methods or (GET,), arguments or {})

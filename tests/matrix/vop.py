@@ -1,0 +1,16 @@
+"""Who may open the addresses that belong to no room."""
+
+from collections.abc import Mapping
+
+from companies.models import Permission
+from tests.matrix.rules import POST, Lookup, Rule, company, public, signed_in
+
+RULES: Mapping[str, Rule] = {
+    "home": signed_in(),
+    "company_home": company(Permission.COMPANY_VIEW),
+    "set_language": public(POST),
+    "set_theme": public(POST),
+    "live": public(),
+    "ready": public(),
+}
+ARGUMENTS: Mapping[str, Lookup] = {"company_id": lambda world: world.company.pk}

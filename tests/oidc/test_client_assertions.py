@@ -1,0 +1,166 @@
+"""private_key_jwt: RFC 7523, with the stricter audience of FAPI 2.0."""
+
+import base64
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+import jwt
+import pytest
+
+from oidc.models import UsedAssertion
+from oidc.protocol import jose
+from oidc.protocol.client_auth import ASSERTION_TYPE
+from oidc.protocol.outbound import ForbiddenAddressError, find_address
+from oidc.protocol.remote_keys import get_client_keys
+from tests.oidc.conftest import MakeRelyingParty
+from tests.oidc.relying_party import RelyingParty
+
+ISSUER = "http://localhost:8000/oidc"
+NESTED = "eyJhbGciOiJFUzI1NiJ9." + base64.urlsafe_b64encode(b"[" * 5001).decode() + ".x"
+KEY = jose.make_private_key("ES256")
+JWK = jose.to_public_jwk("ES256", KEY)
+
+
+@pytest.fixture
+def signer(make_rp: MakeRelyingParty) -> RelyingParty:
+    return make_rp(auth_method="private_key_jwt", jwks={"keys": [JWK]})
+
+
+def make_assertion(rp: RelyingParty, **changes: Any) -> str:
+    now = int(datetime.now(UTC).timestamp())
+    claims = {
+        "iss": rp.client_id,
+        "sub": rp.client_id,
+        "aud": ISSUER,
+        "iat": now,
+        "exp": now + 60,
+        "jti": str(uuid.uuid4()),
+        **changes,
+    }
+    kept = {name: value for name, value in claims.items() if value is not None}
+    return jwt.encode(kept, KEY, algorithm="ES256", headers={"kid": JWK["kid"]})
+
+
+def ask(rp: RelyingParty, assertion: str, **more: str) -> Any:
+    parameters = {
+        "token": "x",
+        "client_assertion_type": ASSERTION_TYPE,
+        "client_assertion": assertion,
+        **more,
+    }
+    return rp.post_plain("introspect", parameters)
+
+
+def test_assertion_proves_a_client(signer: RelyingParty) -> None:
+    code = signer.get_code()
+    response = signer.post_plain(
+        "token",
+        {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": "http://localhost:8002/callback",
+            "code_verifier": signer.verifier,
+            "client_assertion_type": ASSERTION_TYPE,
+            "client_assertion": make_assertion(signer, aud=f"{ISSUER}/token"),
+        },
+    )
+    assert response.status_code == 200, response.content
+
+
+def test_assertion_works_once(signer: RelyingParty) -> None:
+    assertion = make_assertion(signer)
+    assert ask(signer, assertion).status_code == 200
+    assert ask(signer, assertion).status_code == 401
+    assert UsedAssertion.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"aud": "https://evil.example"},
+        {"aud": None},
+        {"aud": [1]},
+        {"exp": None},
+        {"exp": 1},
+        {"exp": "soon"},
+        {"exp": int(datetime.now(UTC).timestamp()) + 90_000},
+        {"nbf": int(datetime.now(UTC).timestamp()) + 90},
+        {"iat": int(datetime.now(UTC).timestamp()) + 9_000},
+        {"iss": "another"},
+        {"sub": "another"},
+        {"sub": None},
+        {"sub": 1},
+        {"jti": None},
+        {"jti": 5},
+        {"jti": "\ud800"},
+    ],
+)
+def test_assertion_that_says_something_else_is_refused(
+    signer: RelyingParty, changes: dict[str, Any]
+) -> None:
+    response = ask(signer, make_assertion(signer, **changes))
+    assert (response.status_code, response.json()["error"]) == (401, "invalid_client")
+
+
+def test_assertion_signed_otherwise_is_refused(signer: RelyingParty) -> None:
+    claims = jwt.decode(make_assertion(signer), options={"verify_signature": False})
+    other = jose.make_private_key("ES256")
+    for token in (
+        jwt.encode(claims, other, algorithm="ES256", headers={"kid": JWK["kid"]}),
+        jwt.encode(claims, other, algorithm="ES256", headers={"kid": "unknown"}),
+        jwt.encode(claims, "", algorithm="none"),
+        jwt.encode(claims, JWK["x"] * 2, algorithm="HS256", headers={"kid": JWK["kid"]}),
+        "garbage",
+        "a.b.c",
+        NESTED,
+    ):
+        assert ask(signer, token).status_code == 401
+
+
+def test_assertion_belongs_to_its_client_and_method(signer: RelyingParty, rp: RelyingParty) -> None:
+    assert ask(signer, make_assertion(signer), client_id=rp.client_id).status_code == 401
+    forged = make_assertion(signer, iss=rp.client_id, sub=rp.client_id)
+    assert ask(signer, forged).status_code == 401
+    bare = {"token": "x", "client_assertion": make_assertion(signer)}
+    assert signer.post_plain("introspect", bare).status_code == 400
+    with_secret = ask(signer, make_assertion(signer), client_secret="x")
+    assert with_secret.json()["error"] == "invalid_request"
+
+
+@pytest.mark.parametrize(
+    ("audience", "status"),
+    [(ISSUER, 200), (f"{ISSUER}/token", 401), ([ISSUER], 401), (f"{ISSUER}/par", 401)],
+)
+def test_assertion_of_a_fapi_client_is_for_the_issuer_alone(
+    make_rp: MakeRelyingParty, audience: Any, status: int
+) -> None:
+    fapi = make_rp(auth_method="private_key_jwt", jwks={"keys": [JWK]}, profile="fapi2")
+    assert ask(fapi, make_assertion(fapi, aud=audience)).status_code == status
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://service.example/jwks",
+        "https://127.0.0.1/jwks",
+        "https://10.0.0.1/jwks",
+        "https://169.254.169.254/latest/meta-data",
+        "https://[::1]/jwks",
+        "https://[::ffff:10.0.0.1]/jwks",
+        "https://[64:ff9b::a00:1]/jwks",
+        "https://localhost:x/jwks",
+        "file:///etc/passwd",
+        "https:///jwks",
+    ],
+)
+def test_keys_are_never_fetched_from_inside(uri: str, settings: Any) -> None:
+    settings.OIDC_LOGOUT_ALLOWED_HOSTS = []
+    with pytest.raises(ForbiddenAddressError):
+        find_address(uri)
+
+
+def test_client_without_reachable_keys_is_not_authenticated(make_rp: MakeRelyingParty) -> None:
+    away = make_rp(auth_method="private_key_jwt", jwks_uri="http://localhost:1/jwks")
+    assert get_client_keys(away.profile) == []
+    assert ask(away, make_assertion(away)).status_code == 401

@@ -1,0 +1,184 @@
+"""The one decision under any history: dates decide, ending shrinks, the past stays."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from accounts.models import User
+from companies.models import Company, Membership, RoleGrant
+from services.access import REFUSAL_TEXTS, Access, Decision, NoAccess, Refusal, effective_access
+from services.models import Entitlement, Seat, Service
+from tests.factories.companies import LONG_AGO
+from tests.factories.services import entitle, make_service, seat
+
+MembershipOf = Callable[[User, Company], Membership]
+
+HOURS = 12
+hours = st.integers(min_value=0, max_value=HOURS)
+with_rows = settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Hours after LONG_AGO, half-open; without an end it goes on."""
+
+    start: int
+    end: int | None
+
+    def holds(self, hour: int) -> bool:
+        return self.start <= hour and (self.end is None or hour < self.end)
+
+
+@st.composite
+def intervals(draw: st.DrawFn) -> Interval:
+    start = draw(hours)
+    end = draw(st.none() | st.integers(min_value=start, max_value=HOURS))
+    return Interval(start, end)
+
+
+@dataclass(frozen=True)
+class History:
+    membership: Interval
+    role: Interval
+    entitlement: Interval
+    seat: Interval
+
+    def allows(self, hour: int) -> bool:
+        parts = (self.membership, self.role, self.entitlement, self.seat)
+        return all(part.holds(hour) for part in parts)
+
+    def end_of(self, part: str, hour: int) -> "History":
+        """End one part at an hour, unless it has ended or not begun."""
+        interval: Interval = getattr(self, part)
+        if not interval.holds(hour):
+            return self
+        return replace(self, **{part: Interval(interval.start, hour)})
+
+
+histories = st.builds(History, intervals(), intervals(), intervals(), intervals())
+
+
+@dataclass
+class Rows:
+    """The rows of one person in one service, set to whatever history a test draws."""
+
+    person: User
+    company: Company
+    service: Service
+    ids: dict[str, uuid.UUID]
+
+    def live(self, history: History) -> None:
+        ids = self.ids
+        Membership.objects.filter(pk=ids["membership"]).update(**dates(history.membership))
+        RoleGrant.objects.filter(pk=ids["role"]).update(**dates(history.role))
+        Entitlement.objects.filter(pk=ids["entitlement"]).update(**dates(history.entitlement))
+        Seat.objects.filter(pk=ids["seat"]).update(**dates(history.seat))
+
+    def ask(self, hour: int) -> Decision:
+        return effective_access(self.person, self.company, self.service, at(hour))
+
+    def answers(self) -> list[bool]:
+        return [isinstance(self.ask(hour), Access) for hour in range(HOURS + 1)]
+
+
+def at(hour: int) -> datetime:
+    return LONG_AGO + timedelta(hours=hour)
+
+
+def dates(interval: Interval) -> dict[str, Any]:
+    end = None if interval.end is None else at(interval.end)
+    return {"valid_from": at(interval.start), "valid_until": end}
+
+
+@pytest.fixture
+def rows(acme: Company, bob: User, membership_of: MembershipOf) -> Rows:
+    service = make_service()
+    entitlement = entitle(acme, service)
+    membership = membership_of(bob, acme)
+    taken = seat(entitlement, membership)
+    grant = RoleGrant.objects.get(membership=membership)
+    ids = {
+        "membership": membership.pk,
+        "role": grant.pk,
+        "entitlement": entitlement.pk,
+        "seat": taken.pk,
+    }
+    return Rows(bob, acme, service, ids)
+
+
+@with_rows
+@given(history=histories)
+def test_access_holds_exactly_while_all_it_rests_on_holds(rows: Rows, history: History) -> None:
+    rows.live(history)
+
+    assert rows.answers() == [history.allows(hour) for hour in range(HOURS + 1)]
+
+
+@with_rows
+@given(history=histories, hour=hours)
+def test_access_says_when_it_ends(rows: Rows, history: History, hour: int) -> None:
+    rows.live(history)
+    decision = rows.ask(hour)
+
+    if isinstance(decision, Access):
+        ends = [
+            part.end
+            for part in (history.membership, history.role, history.entitlement, history.seat)
+            if part.end is not None
+        ]
+        assert decision.until == (at(min(ends)) if ends else None)
+        if ends:
+            assert isinstance(rows.ask(min(ends)), NoAccess)
+
+
+@with_rows
+@given(
+    history=histories,
+    part=st.sampled_from(["membership", "role", "entitlement", "seat"]),
+    hour=hours,
+)
+def test_ending_anything_shrinks_access_and_leaves_the_past(
+    rows: Rows, history: History, part: str, hour: int
+) -> None:
+    rows.live(history)
+    before = rows.answers()
+    rows.live(history.end_of(part, hour))
+    after = rows.answers()
+
+    assert after[:hour] == before[:hour]
+    assert all(was for was, is_now in zip(before, after, strict=True) if is_now)
+    if getattr(history, part).holds(hour):
+        assert not any(after[hour:])
+
+
+def test_suspension_ends_access_and_leaves_the_past(rows: Rows) -> None:
+    Membership.objects.filter(pk=rows.ids["membership"]).update(suspended_at=at(5))
+
+    assert rows.answers() == [hour < 5 for hour in range(HOURS + 1)]
+
+
+def test_auditor_whose_role_ran_out_has_no_access(rows: Rows) -> None:
+    RoleGrant.objects.filter(pk=rows.ids["role"]).update(valid_until=at(3))
+
+    assert rows.ask(3) == NoAccess(Refusal.NO_ROLE)
+
+
+def test_closed_company_opens_nothing(rows: Rows) -> None:
+    rows.company.closed_at = at(4)
+
+    assert rows.ask(4) == NoAccess(Refusal.COMPANY_CLOSED)
+    assert isinstance(rows.ask(3), Access)
+
+
+def test_every_refusal_has_its_words() -> None:
+    assert set(REFUSAL_TEXTS) == set(Refusal)

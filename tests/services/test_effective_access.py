@@ -1,0 +1,75 @@
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from pytest_django import DjangoAssertNumQueries
+
+from accounts.models import User
+from auditlog.actors import Actor
+from companies.models import Company, Membership
+from services.access import Access, NoAccess, Refusal, effective_access
+from services.operations import end_entitlement, release_seat
+from tests.factories.services import entitle, make_service, seat
+from vop.lib.db import use_case
+
+MembershipOf = Callable[[User, Company], Membership]
+
+
+def test_access_needs_membership_entitlement_and_seat(
+    acme: Company, bob: User, mallory: User, now: datetime, membership_of: MembershipOf
+) -> None:
+    service = make_service()
+    assert effective_access(mallory, acme, service, now) == NoAccess(Refusal.NOT_A_MEMBER)
+    assert effective_access(bob, acme, service, now) == NoAccess(Refusal.NOT_ENTITLED)
+    entitlement = entitle(acme, service)
+    assert effective_access(bob, acme, service, now) == NoAccess(Refusal.NO_SEAT)
+    seat(entitlement, membership_of(bob, acme), role="admin")
+
+    assert effective_access(bob, acme, service, now) == Access(
+        roles=frozenset({"admin"}), packages=frozenset(), ground="membership", until=None
+    )
+
+
+@pytest.mark.parametrize("ending", ["seat", "entitlement", "membership", "person", "service"])
+def test_access_ends_with_what_it_rests_on(
+    acme: Company,
+    bob: User,
+    now: datetime,
+    system: Actor,
+    membership_of: MembershipOf,
+    ending: str,
+) -> None:
+    service = make_service()
+    entitlement = entitle(acme, service)
+    membership = membership_of(bob, acme)
+    taken = seat(entitlement, membership)
+    match ending:
+        case "seat":
+            release_seat(seat=taken, actor=system, now=now)
+        case "entitlement":
+            use_case(end_entitlement)(entitlement=entitlement, actor=system, now=now)
+        case "membership":
+            Membership.objects.filter(pk=membership.pk).update(valid_until=now)
+        case "person":
+            bob.is_active = False
+        case "service":
+            service.is_active = False
+
+    assert isinstance(effective_access(bob, acme, service, now), NoAccess)
+    if ending in {"seat", "entitlement", "membership"}:
+        before = now - timedelta(seconds=1)
+        assert isinstance(effective_access(bob, acme, service, before), Access)
+
+
+def test_access_is_decided_with_two_queries(
+    acme: Company,
+    bob: User,
+    now: datetime,
+    membership_of: MembershipOf,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    service = make_service()
+    seat(entitle(acme, service), membership_of(bob, acme))
+
+    with django_assert_num_queries(2):
+        effective_access(bob, acme, service, now)

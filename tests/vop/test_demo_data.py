@@ -1,0 +1,72 @@
+"""The demo world: what interfaces promise of it, and that making it twice changes nothing."""
+
+import json
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+from pytest_django import Settings
+
+from auditlog.models import Event
+from billing.models import InvoiceBasis, Subscription
+from companies.models import parse_org_number
+from services.models import Service
+from statuspage.models import Incident, IncidentState, PlannedUpdate, UpdateState
+from vop.lib.clock import local_date
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def make_world() -> dict[str, Any]:
+    out = StringIO()
+    call_command("demo_data", "--json", stdout=out)
+    world: dict[str, Any] = json.loads(out.getvalue())
+    return world
+
+
+def test_demo_data_makes_the_promised_world_once(settings: Settings) -> None:
+    world = make_world()
+
+    roles = {role for p in world["people"] for c in p["companies"] for role in c["roles"]}
+    assert roles >= {"owner", "admin", "billing", "security", "member", "auditor"}
+    assert roles >= {"client_admin", "engagement_lead"}
+    assert any(len(person["companies"]) == 2 for person in world["people"])
+    assert any(person["totp_secret"] for person in world["people"])
+    assert [c["firm_kind"] for c in world["companies"]].count("accounting") == 1
+    assert len(world["companies"]) >= 15
+    for company in world["companies"]:
+        assert parse_org_number("SE", company["org_number"]) == company["org_number"]
+    methods = {client["auth_method"] for client in world["clients"]}
+    assert methods == {"client_secret_basic", "client_secret_post", "private_key_jwt", "none"}
+    check_the_past()
+
+    events = Event.objects.count()
+    settings.DEMO_SERVICE_URL = "http://localhost:9002"
+    again = make_world()
+
+    assert Event.objects.count() == events
+    assert again["people"] == world["people"]
+    assert again["clients"][0]["redirect_uris"] == ["http://localhost:9002/bokforing/callback"]
+    assert Service.objects.get(slug="lon").launch_url == "http://localhost:9002/lon/"
+
+
+def check_the_past() -> None:
+    first = Event.objects.order_by("pk").first()
+    last = Event.objects.order_by("pk").last()
+    assert first is not None
+    assert last is not None
+    assert (last.occurred_at - first.occurred_at).days > 360
+    states = set(InvoiceBasis.objects.values_list("state", flat=True))
+    assert states == {InvoiceBasis.State.DRAFT, InvoiceBasis.State.APPROVED}
+    assert Subscription.objects.filter(billed_through__lte=local_date(timezone.now())).exists()
+    assert Incident.objects.filter(state=IncidentState.RESOLVED).count() == 1
+    assert PlannedUpdate.objects.filter(state=UpdateState.ANNOUNCED).count() == 1
+
+
+def test_demo_data_refuses_where_it_is_not_asked_for(settings: Settings) -> None:
+    settings.DEMO = False
+
+    with pytest.raises(CommandError, match="DEMO=1"):
+        call_command("demo_data")

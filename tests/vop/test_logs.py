@@ -1,0 +1,31 @@
+import pytest
+from django.test import Client
+
+from vop.lib.logs import hide_secrets
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("GET /invitations/eyJ0eXAi:1x:ab-c_d/", "GET /invitations/…/"),
+        ("GET /password/reset/3k-d9x-8f2c1e/", "GET /password/reset/…/"),
+        ("GET /password/reset/sent/", "GET /password/reset/sent/"),
+        ("GET /oidc/end-session?id_token_hint=ey.J.x&state=1", "GET /oidc/end-session?…"),
+        (
+            '  File "/app/x.py", line 3\nKeyError: why?',
+            '  File "/app/x.py", line 3\nKeyError: why?',
+        ),
+    ],
+)
+def test_log_line_hides_what_opens_something(text: str, shown: str) -> None:
+    assert hide_secrets(None, "info", {"request": text})["request"] == shown
+
+
+@pytest.mark.django_db
+def test_log_never_shows_the_query_of_a_request(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    client.get("/login/", {"secret": "sesam-open-up"})
+
+    assert "request_finished" in caplog.text
+    assert "sesam-open-up" not in caplog.text
