@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from django.conf import settings
+
 from auditlog.actors import Actor
 from auditlog.models import Event
 from auditlog.operations import audit
@@ -11,9 +13,9 @@ from oidc.models import Grant, LogoutDelivery, RevocationReason
 from oidc.operations.keys import get_signer
 from oidc.protocol.jose import sign
 from oidc.protocol.logout_token import TYP, build_logout_token
-from oidc.protocol.outbound import ForbiddenAddressError, UnreachableError, post_form
 from vop.lib import jobs
 from vop.lib.db import step, use_case
+from vop.lib.outbound import ForbiddenAddressError, UnreachableError, post_form
 
 TIMEOUT_SECONDS = 5
 _DELIVERED = frozenset({200, 204})
@@ -70,6 +72,7 @@ def deliver_logout(*, delivery_id: str, now: datetime) -> None:
             delivery.client.backchannel_logout_uri,
             {"logout_token": token},
             seconds=TIMEOUT_SECONDS,
+            inside=settings.OIDC_LOGOUT_ALLOWED_HOSTS,
         )
     except (ForbiddenAddressError, UnreachableError) as error:
         record_logout_attempt(delivery=delivery, status=None, now=now)

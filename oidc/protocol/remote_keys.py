@@ -4,11 +4,12 @@ import json
 import logging
 from typing import Any
 
+from django.conf import settings
 from django.core.cache import cache
 
 from oidc.models import ClientProfile
-from oidc.protocol.outbound import MAX_BYTES, ForbiddenAddressError, UnreachableError, fetch
 from vop.lib.crypto import digest
+from vop.lib.outbound import MAX_BYTES, ForbiddenAddressError, UnreachableError, fetch
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ def _fetch_remembered(uri: str) -> object:
 
 def _fetch(uri: str) -> object:
     try:
-        answer = fetch(uri, seconds=TIMEOUT_SECONDS)
+        answer = fetch(uri, seconds=TIMEOUT_SECONDS, inside=settings.OIDC_LOGOUT_ALLOWED_HOSTS)
         is_sound = answer.status == _OK and len(answer.body) <= MAX_BYTES
         return json.loads(answer.body) if is_sound else {}
     except ForbiddenAddressError:

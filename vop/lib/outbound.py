@@ -1,20 +1,22 @@
-"""The one way out to addresses that clients registered: never into our own network.
+"""The one way out to addresses that others registered with us: never into our own network.
 
 The name is resolved once, every address that it has is checked, and the connection goes to the
 address that was checked: a name server that answers differently the second time gains nothing.
+`inside` names the hosts of our own network that may be called all the same, also over http; each
+caller has its own list, so that what one kind of address may reach is closed to another.
 """
 
 import ipaddress
 import socket
 import ssl
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import SplitResult, urlencode, urlsplit
 
-from django.conf import settings
-
 FORM = "application/x-www-form-urlencoded"
 MAX_BYTES = 64 * 1024
+_HEADERS = {"Accept": "application/json", "User-Agent": "vop"}
 
 
 class ForbiddenAddressError(Exception):
@@ -33,23 +35,41 @@ class Answer:
     body: bytes
 
 
-def fetch(url: str, *, seconds: float) -> Answer:
-    """Get what stands at an address.
+def fetch(url: str, *, seconds: float, inside: Collection[str] = ()) -> Answer:
+    """Get what stands at an address; `seconds` is the longest silence.
 
     Raises: ForbiddenAddressError, UnreachableError.
     """
-    return _send("GET", url, None, seconds)
+    return _send("GET", url, seconds=seconds, inside=inside)
 
 
-def post_form(url: str, fields: dict[str, str], *, seconds: float) -> Answer:
-    """Send a form to an address.
+def post_form(
+    url: str, fields: Mapping[str, str], *, seconds: float, inside: Collection[str] = ()
+) -> Answer:
+    """Send a form to an address; `seconds` is the longest silence.
 
     Raises: ForbiddenAddressError, UnreachableError.
     """
-    return _send("POST", url, urlencode(fields), seconds)
+    body, headers = urlencode(fields).encode(), {"Content-Type": FORM}
+    return post(url, body, headers=headers, seconds=seconds, inside=inside)
 
 
-def find_address(url: str) -> str:
+def post(
+    url: str,
+    body: bytes,
+    *,
+    headers: Mapping[str, str],
+    seconds: float,
+    inside: Collection[str] = (),
+) -> Answer:
+    """Send bytes to an address; `headers` says of which type. `seconds` is the longest silence.
+
+    Raises: ForbiddenAddressError, UnreachableError.
+    """
+    return _send("POST", url, body, headers=headers, seconds=seconds, inside=inside)
+
+
+def find_address(url: str, *, inside: Collection[str] = ()) -> str:
     """Return the network address to connect to for a URL.
 
     Raises: ForbiddenAddressError.
@@ -60,7 +80,7 @@ def find_address(url: str) -> str:
     except ValueError as error:
         raise ForbiddenAddressError from error
     host = parts.hostname or ""
-    is_excepted = host in settings.OIDC_LOGOUT_ALLOWED_HOSTS
+    is_excepted = host in inside
     if not host or (parts.scheme != "https" and not (is_excepted and parts.scheme == "http")):
         raise ForbiddenAddressError
     try:
@@ -94,18 +114,23 @@ class _PinnedHTTPS(HTTPSConnection):
         self.sock = context.wrap_socket(plain, server_hostname=self.host)
 
 
-def _send(method: str, url: str, body: str | None, seconds: float) -> Answer:
-    address = find_address(url)
+def _send(
+    method: str,
+    url: str,
+    body: bytes | None = None,
+    *,
+    headers: Mapping[str, str] | None = None,
+    seconds: float,
+    inside: Collection[str],
+) -> Answer:
+    address = find_address(url, inside=inside)
     parts = urlsplit(url)
     kind = _PinnedHTTPS if parts.scheme == "https" else _PinnedHTTP
     connection = kind(parts.hostname or "", _port_of(parts), timeout=seconds)
     connection.pinned = address
-    headers = {"Accept": "application/json", "User-Agent": "vop"}
-    if body is not None:
-        headers["Content-Type"] = FORM
     target = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
     try:
-        connection.request(method, target, body=body, headers=headers)
+        connection.request(method, target, body=body, headers={**_HEADERS, **(headers or {})})
         response = connection.getresponse()
         return Answer(response.status, response.read(MAX_BYTES + 1))
     except (OSError, HTTPException, ValueError) as error:
