@@ -1,20 +1,12 @@
-"""A basis as content to hash, and as a PDF."""
+"""A basis as content: what is copied when it is approved, and what its hash covers."""
 
 import hashlib
 import json
 from typing import Any
 
-from django.conf import settings
-from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
-from django.template.loader import render_to_string
-from django.utils import translation
-
 from billing.models import BasisLine, Seller
 from billing.queries import BasisPage
 from companies.models import Company
-
-LAYOUT_VERSION = 1  # part of a cached PDF's name: a new layout makes new files
 
 
 def describe_seller(seller: Seller) -> dict[str, str]:
@@ -84,41 +76,6 @@ def hash_content(page: BasisPage) -> str:
         describe_content(page), sort_keys=True, separators=(",", ":"), ensure_ascii=False
     )
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def get_pdf(page: BasisPage, language: str) -> bytes:
-    """Return the document, rendered once for each content and language."""
-    content = page.basis.content_sha256 or hash_content(page)
-    name = f"billing/bases/{content}-{language}-{LAYOUT_VERSION}.pdf"
-    if default_storage.exists(name):
-        with default_storage.open(name) as file:
-            return bytes(file.read())
-    pdf = render_pdf(page, language)
-    default_storage.save(name, ContentFile(pdf))
-    return pdf
-
-
-def render_pdf(page: BasisPage, language: str) -> bytes:
-    """Render the document "Fakturaunderlag" as accessible PDF, from our own files alone."""
-    # Slow to load, and a web process renders few: https://doc.courtbouillon.org/weasyprint
-    from weasyprint import CSS, HTML  # noqa: PLC0415
-    from weasyprint.text.fonts import FontConfiguration  # noqa: PLC0415
-    from weasyprint.urls import URLFetcher  # noqa: PLC0415
-
-    with translation.override(language):
-        html = render_to_string(
-            "billing/pdf/basis.html", {"page": page, "basis": page.basis, "language": language}
-        )
-    files = {
-        "base_url": f"{(settings.BASE_DIR / 'static').as_uri()}/",
-        "url_fetcher": URLFetcher(allowed_protocols=("file",)),
-    }
-    fonts = FontConfiguration()
-    sheet = CSS(string=render_to_string("billing/pdf/basis.css"), font_config=fonts, **files)
-    pdf: bytes = HTML(string=html, **files).write_pdf(
-        stylesheets=[sheet], font_config=fonts, pdf_variant="pdf/ua-1"
-    )
-    return pdf
 
 
 def _describe_line(line: BasisLine) -> dict[str, Any]:
