@@ -2,18 +2,18 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from services import views
+from services.views import seats
 
 app_name = "services"
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("c/<uuid:company_id>/services/", views.overview, name="overview"),
-    path("c/<uuid:company_id>/services/<slug:slug>/", views.detail, name="detail"),
-    path("c/<uuid:company_id>/services/<slug:slug>/open/", views.open_service, name="open"),
-    path("c/<uuid:company_id>/services/<slug:slug>/seats/", views.give_seat, name="give_seat"),
+    path("c/<uuid:company_id>/services/", seats.overview, name="overview"),
+    path("c/<uuid:company_id>/services/<slug:slug>/", seats.detail, name="detail"),
+    path("c/<uuid:company_id>/services/<slug:slug>/open/", seats.open_service, name="open"),
+    path("c/<uuid:company_id>/services/<slug:slug>/seats/", seats.give_seat, name="give_seat"),
     path(
         "c/<uuid:company_id>/services/<slug:slug>/seats/<uuid:seat_id>/release/",
-        views.release,
+        seats.release,
         name="release_seat",
     ),
 ]
