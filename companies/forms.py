@@ -8,13 +8,13 @@ from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from auditlog.models import Event
 from auditlog.queries import EVENT_GROUPS, LogFilter
 from companies.models import (
     FIRM_ROLES,
+    ROLE_DESCRIPTIONS,
     Company,
     NumberError,
     Permission,
@@ -32,17 +32,6 @@ DEFAULT_LOG = timedelta(days=91)
 SEARCH_FROM = 10  # companies; fewer are seen at a glance
 POSTCODE_DIGITS = 5
 _WITHIN_REASON = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2199, 12, 31))]
-
-ROLE_DESCRIPTIONS: Mapping[Role, str | Promise] = {
-    Role.OWNER: _("everything, also who else is an owner"),
-    Role.ADMIN: _("members, services and seats, orders, the log"),
-    Role.BILLING: _("invoice address, orders and invoice bases"),
-    Role.SECURITY: _("the log, sessions and security rules"),
-    Role.MEMBER: _("uses the services they have a seat in"),
-    Role.AUDITOR: _("for a limited time, reads where it is let in"),
-    Role.CLIENT_ADMIN: _("asks clients for mandates and assigns staff to them"),
-    Role.ENGAGEMENT_LEAD: _("assigns staff to their own clients"),
-}
 
 
 class DateInput(forms.DateInput):

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from companies.views import details, invitations, log, members, switch
+from companies.views import details, invitations, log, members, roles, switch
 
 app_name = "companies"
 
@@ -31,6 +31,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         details.edit_invoice_address,
         name="edit_invoice_address",
     ),
+    path(f"{_COMPANY}roles/", roles.roles, name="roles"),
     path(f"{_COMPANY}log/", log.log, name="log"),
     path(f"{_COMPANY}log/export/", log.export, name="export_log"),
     path("invitations/<str:token>/", invitations.show, name="invitation"),

@@ -16,10 +16,17 @@ from companies.models.numbers import (
     parse_org_number,
     parse_vat_number,
 )
-from companies.models.roles import FIRM_ROLES, ROLE_PERMISSIONS, Permission, Role
+from companies.models.roles import (
+    FIRM_ROLES,
+    ROLE_DESCRIPTIONS,
+    ROLE_PERMISSIONS,
+    Permission,
+    Role,
+)
 
 __all__ = [
     "FIRM_ROLES",
+    "ROLE_DESCRIPTIONS",
     "ROLE_PERMISSIONS",
     "Company",
     "CompanyQuerySet",

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Self
 
 from django.db import models
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 
@@ -23,48 +25,155 @@ class Role(models.TextChoices):
 FIRM_ROLES = frozenset({Role.CLIENT_ADMIN, Role.ENGAGEMENT_LEAD})
 
 
-class Permission(StrEnum):
-    """Something that a role lets a person do in one company."""
+ROLE_DESCRIPTIONS: Mapping[Role, str | Promise] = {
+    Role.OWNER: _("everything, also who else is an owner"),
+    Role.ADMIN: _("members, services and seats, orders, the log"),
+    Role.BILLING: _("invoice address, orders and invoice bases"),
+    Role.SECURITY: _("the log, members and statistics, without changing anything"),
+    Role.MEMBER: _("uses the services they have a seat in"),
+    Role.AUDITOR: _("for a limited time, reads where it is let in"),
+    Role.CLIENT_ADMIN: _("asks clients for mandates and assigns staff to them"),
+    Role.ENGAGEMENT_LEAD: _("assigns staff to their own clients"),
+}
 
-    COMPANY_VIEW = "company.view"
-    COMPANY_UPDATE = "company.update"
-    COMPANY_CLOSE = "company.close"
-    MEMBER_VIEW = "member.view"
-    MEMBER_INVITE = "member.invite"
-    MEMBER_UPDATE = "member.update"
-    MEMBER_END = "member.end"
-    ROLE_ASSIGN = "role.assign"
-    OWNER_ASSIGN = "owner.assign"
-    SERVICE_VIEW = "service.view"
-    SERVICE_ACTIVATE = "service.activate"
-    SEAT_ASSIGN = "seat.assign"
-    ORDER_CREATE = "order.create"
-    BILLING_VIEW = "billing.view"
-    BILLING_UPDATE = "billing.update"
-    BASIS_VIEW = "basis.view"
-    MANDATE_VIEW = "mandate.view"
-    MANDATE_REQUEST = "mandate.request"
-    MANDATE_APPROVE = "mandate.approve"
-    ASSIGNMENT_CREATE = "assignment.create"
-    POLICY_UPDATE = "policy.update"
-    SESSION_REVOKE = "session.revoke"
-    AUDIT_VIEW = "audit.view"
-    AUDIT_EXPORT = "audit.export"
-    STATISTICS_VIEW = "statistics.view"
+
+class Permission(StrEnum):
+    """Something that a role lets a person do in one company: "noun.verb", its name, what it means.
+
+    Pages show the name, and the meaning to whoever points at it.
+    """
+
+    label: str | Promise
+    meaning: str | Promise
+
+    def __new__(cls, value: str, label: str | Promise, meaning: str | Promise) -> Self:
+        """Keep the two texts beside the name."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.label = label
+        member.meaning = meaning
+        return member
+
+    COMPANY_VIEW = (
+        "company.view",
+        _("See the company"),
+        _("The start page, the company's name, numbers and addresses, and its main contact."),
+    )
+    COMPANY_UPDATE = (
+        "company.update",
+        _("Change company details"),
+        _("Name, VAT number, postal address and language."),
+    )
+    COMPANY_CLOSE = (
+        "company.close",
+        _("Close the company"),
+        _("End the company here for good, with every membership and service. Nothing is deleted."),
+    )
+    MEMBER_VIEW = (
+        "member.view",
+        _("See members"),
+        _("Who is in the company, in which roles, and when they were last here."),
+    )
+    MEMBER_INVITE = (
+        "member.invite",
+        _("Invite people"),
+        _("Send, send again and withdraw invitations by e-mail."),
+    )
+    MEMBER_UPDATE = (
+        "member.update",
+        _("Suspend members"),
+        _("Shut a member out and let them in again, set a last day, choose the main contact."),
+    )
+    MEMBER_END = (
+        "member.end",
+        _("End memberships"),
+        _("Take somebody out of the company and decide who takes over what they had."),
+    )
+    ROLE_ASSIGN = (
+        "role.assign",
+        _("Give roles"),
+        _("Decide which roles somebody else has. Nobody changes their own."),
+    )
+    OWNER_ASSIGN = (
+        "owner.assign",
+        _("Appoint owners"),
+        _("Make somebody an owner, change an owner's roles, or suspend and end an owner."),
+    )
+    SERVICE_VIEW = (
+        "service.view",
+        _("See services"),
+        _("Which services the company has. To use one takes a seat."),
+    )
+    SEAT_ASSIGN = (
+        "seat.assign",
+        _("Give seats"),
+        _("Decide who uses which service, and in which role there."),
+    )
+    ORDER_CREATE = (
+        "order.create",
+        _("Buy and cancel"),
+        _("Buy services and seats, and cancel them. The company pays."),
+    )
+    BILLING_VIEW = (
+        "billing.view",
+        _("See subscriptions"),
+        _("What the company subscribes to, what it costs and when it renews."),
+    )
+    BILLING_UPDATE = (
+        "billing.update",
+        _("Change invoice details"),
+        _("Where invoices go, in which way, and the reference that stands on them."),
+    )
+    BASIS_VIEW = (
+        "basis.view",
+        _("See invoice bases"),
+        _("What was or will be invoiced, line by line, also as a file."),
+    )
+    MANDATE_VIEW = (
+        "mandate.view",
+        _("See mandates"),
+        _("Which firms may act for which companies, through what, and until when."),
+    )
+    MANDATE_REQUEST = (
+        "mandate.request",
+        _("Ask for mandates"),
+        _("Propose that a firm acts for a company. The other side decides."),
+    )
+    MANDATE_APPROVE = (
+        "mandate.approve",
+        _("Approve mandates"),
+        _("Let a firm act for the company, and end that again."),
+    )
+    ASSIGNMENT_CREATE = (
+        "assignment.create",
+        _("Assign staff to clients"),
+        _("Decide who in the firm works for which client, within the mandate."),
+    )
+    AUDIT_VIEW = (
+        "audit.view",
+        _("Read the log"),
+        _("What happened in the company, who did it and when."),
+    )
+    AUDIT_EXPORT = (
+        "audit.export",
+        _("Download the log"),
+        _("Take the log out as a file. That too stands in the log."),
+    )
+    STATISTICS_VIEW = (
+        "statistics.view",
+        _("See statistics"),
+        _("Sign-ins and use of services, by hour and by day."),
+    )
 
 
 _P = Permission
 _EVERYBODY = frozenset({_P.COMPANY_VIEW, _P.SERVICE_VIEW})
-_BILLING = frozenset(
-    {_P.COMPANY_UPDATE, _P.ORDER_CREATE, _P.BILLING_VIEW, _P.BILLING_UPDATE, _P.BASIS_VIEW}
-)
+_BILLING = frozenset({_P.ORDER_CREATE, _P.BILLING_VIEW, _P.BILLING_UPDATE, _P.BASIS_VIEW})
 _SECURITY = frozenset(
     {
         _P.MEMBER_VIEW,
         _P.AUDIT_VIEW,
         _P.AUDIT_EXPORT,
-        _P.SESSION_REVOKE,
-        _P.POLICY_UPDATE,
         _P.STATISTICS_VIEW,
         _P.MANDATE_VIEW,
     }
@@ -77,10 +186,10 @@ _ADMIN = frozenset(
         _P.MEMBER_UPDATE,
         _P.MEMBER_END,
         _P.ROLE_ASSIGN,
-        _P.SERVICE_ACTIVATE,
         _P.SEAT_ASSIGN,
         _P.ORDER_CREATE,
         _P.BILLING_VIEW,
+        _P.BILLING_UPDATE,
         _P.BASIS_VIEW,
         _P.AUDIT_VIEW,
         _P.STATISTICS_VIEW,

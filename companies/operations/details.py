@@ -51,7 +51,16 @@ def update_company(
     Raises: NotAllowedError, StaleError, VatNumberError.
     """
     values = asdict(facts) | {"vat_number": parse_vat_number(company.country, facts.vat_number)}
-    return _update(CompanyEvent.UPDATED, company, values, version, acting, actor=actor, now=now)
+    return _update(
+        CompanyEvent.UPDATED,
+        company,
+        values,
+        version,
+        acting,
+        permission=Permission.COMPANY_UPDATE,
+        actor=actor,
+        now=now,
+    )
 
 
 @use_case
@@ -74,6 +83,7 @@ def update_invoice_address(
         asdict(facts),
         version,
         acting,
+        permission=Permission.BILLING_UPDATE,
         actor=actor,
         now=now,
     )
@@ -124,11 +134,12 @@ def _update(
     version: int,
     acting: Membership,
     *,
+    permission: Permission,
     actor: Actor,
     now: datetime,
 ) -> Company:
     company = lock_company(company.pk)
-    check_may(acting, company, Permission.COMPANY_UPDATE, at=now)
+    check_may(acting, company, permission, at=now)
     before = {name: str(getattr(company, name)) for name in values}
     changes = {name: [before[name], new] for name, new in values.items() if before[name] != new}
     if not changes:  # whoever changed it meanwhile wrote the same

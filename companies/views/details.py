@@ -25,6 +25,7 @@ def details(request: CompanyRequest) -> HttpResponse:
     context = {
         "company": company,
         "may_update": Permission.COMPANY_UPDATE in request.permissions,
+        "may_invoice": Permission.BILLING_UPDATE in request.permissions,
         "may_see_members": Permission.MEMBER_VIEW in request.permissions,
         "membership": request.membership,
     }
@@ -49,7 +50,7 @@ def edit(request: CompanyRequest) -> HttpResponse:
     return _edit(request, form, save, "companies/edit.html")
 
 
-@company_page(Permission.COMPANY_UPDATE)
+@company_page(Permission.BILLING_UPDATE)
 def edit_invoice_address(request: CompanyRequest) -> HttpResponse:
     """Change where the next invoices go."""
     form = InvoiceAddressForm(

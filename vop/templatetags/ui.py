@@ -163,6 +163,12 @@ def badge(text: str, tone: str = "neutral") -> SafeString:
 
 
 @register.simple_tag
+def hint(label: str, text: str, id: str) -> SafeString:  # noqa: A002 (as HTML says it)
+    """Explain a word to whoever points at it, reaches it by keyboard or touches it."""
+    return _component("hint", label=label, text=text, id=id)
+
+
+@register.simple_tag
 def icon(name: str) -> SafeString:
     """Draw one of the house's icons; it says nothing to a screen reader."""
     if not re.fullmatch(r"[a-z-]+", name):
