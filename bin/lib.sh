@@ -145,6 +145,27 @@ set_up() {
     ) 9<pyproject.toml
 }
 
+# --- Node, for the one example that isn't Python --------------------------------------------------
+
+node_example=deploy/examples/express_openid_client
+
+has_node() {
+    command -v npm >/dev/null 2>&1 && node -e 'process.exit(Number(parseInt(process.versions.node) < 20))' 2>/dev/null
+}
+
+# True when the example's packages are there, as its lock says. Nothing of theirs runs at installation.
+ensure_node_example() {
+    if ! has_node; then
+        apt_install nodejs npm || true
+        has_node || return 1
+    fi
+    stamp=$node_example/node_modules/.locked
+    if [ "$(cat "$stamp" 2>/dev/null)" = "$(cksum <"$node_example/package-lock.json")" ]; then return 0; fi
+    say "Installing $node_example/package-lock.json"
+    (cd "$node_example" && npm ci --ignore-scripts --no-audit --no-fund --silent </dev/null) || return 1
+    cksum <"$node_example/package-lock.json" >"$stamp"
+}
+
 # --- Values ---------------------------------------------------------------------------------------
 
 # A throw-away environment that settings accept, for commands that only look at the code.

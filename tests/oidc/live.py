@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from html import unescape
 
 import requests
 from django.conf import settings as django_settings
@@ -25,10 +26,11 @@ class Browser:
         forms = re.findall(r"<form.*?</form>", page.text, re.DOTALL)
         [form] = [form for form in forms if f'id="{button}"' in form]
         hidden = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', form)
+        sent = {name: unescape(value) for name, value in hidden}
         found = re.search(r'action="([^"]+)"', form)
-        action = requests.compat.urljoin(page.url, found.group(1) if found else page.url)
+        action = requests.compat.urljoin(page.url, unescape(found.group(1)) if found else page.url)
         return self.session.post(
-            action, {**dict(hidden), **fields}, headers={"Referer": page.url}, timeout=20
+            action, {**sent, **fields}, headers={"Referer": page.url}, timeout=20
         )
 
 
