@@ -1,6 +1,7 @@
 import pytest
 from django.test import Client
 
+from tests.vop.outside import run_outside
 from vop.lib.logs import hide_secrets
 
 
@@ -29,3 +30,21 @@ def test_log_never_shows_the_query_of_a_request(
 
     assert "request_finished" in caplog.text
     assert "sesam-open-up" not in caplog.text
+
+
+WORK = """
+import logging
+import sys
+from celery.utils.log import LoggingProxy, get_logger
+from vop.lib import jobs
+# What a Celery worker does with its own output before it takes the first task.
+sys.stdout = sys.stderr = LoggingProxy(get_logger("celery.redirected"))
+jobs.find_task("vop.send_mail")
+logging.getLogger("vop").info("still heard")
+"""
+
+
+def test_worker_is_still_heard_after_its_first_job() -> None:
+    _printed, logged = run_outside(WORK)
+
+    assert any("still heard" in line for line in logged)

@@ -15,6 +15,7 @@ from typing import Any
 from celery import Task, current_app
 from django.db import transaction
 from django.utils import timezone
+from django.utils.module_loading import autodiscover_modules
 
 from vop.lib.db import StepOutsideUseCaseError, in_use_case
 from vop.lib.outbox.models import Job
@@ -147,4 +148,9 @@ def _ring(job_id: int) -> None:
 
 @functools.cache
 def _load_tasks() -> None:
-    current_app.loader.import_default_modules()
+    """Import every tasks.py.
+
+    Celery's own import_default_modules() sets Django up once more: in a worker, whose stderr is
+    by then the log itself, that sends the log into itself, and it is never heard of again.
+    """
+    autodiscover_modules("tasks")
