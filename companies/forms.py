@@ -275,7 +275,7 @@ class RegisterForm(forms.Form):
 class LogForm(forms.Form):
     """Which part of the log to show; everything stands in the address."""
 
-    group = forms.ChoiceField(label=_("What"), required=False)
+    group = forms.ChoiceField(label=_("Event"), required=False)
     person = forms.ChoiceField(label=_("Who"), required=False)
     since = forms.DateField(
         label=_("From"), required=False, widget=DateInput(), validators=_WITHIN_REASON

@@ -100,7 +100,7 @@ def list_columns() -> list[str]:
     """Head the columns of an exported log."""
     return [
         _("Time"), _("Event"), _("Event name"), _("Outcome"), _("Who"), _("Kind of actor"),
-        _("What"), _("Description"), _("IP address"), _("Event id"),
+        _("Concerns"), _("Description"), _("IP address"), _("Event id"),
     ]  # fmt: skip
 
 

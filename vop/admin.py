@@ -30,6 +30,7 @@ class StaffSite(admin.AdminSite):
     site_header = _("vop staff")
     site_title = _("vop staff")
     index_title = _("Overview")
+    enable_nav_sidebar = False  # lists need the width; the crumbs lead back to the overview
 
     def register(
         self,

@@ -1,5 +1,6 @@
 """How billing's values read."""
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -13,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from billing import engine
 from billing.models import BasisLine, InvoiceBasis
 from billing.queries import SubscriptionRow
+from companies.models.numbers import format_org_number
 from vop.templatetags.ui import badge
 
 register = Library()
@@ -31,6 +33,13 @@ CAUSES: dict[str, str | Promise] = {
     "change_plan": _("Changed plan"),
     "cancel": _("Cancellation"),
 }
+
+
+@register.filter
+def org_number(seller: Mapping[str, str]) -> str:
+    """Write the number of a seller, as a basis copied it, the way its country does."""
+    digits = seller.get("org_number", "").replace("-", "")
+    return format_org_number(seller.get("country", ""), digits)
 
 
 @register.simple_tag

@@ -10,6 +10,7 @@ from billing.models import InvoiceBasis, Plan
 from billing.operations import approve_basis
 from billing.queries import get_basis_page
 from billing.rendering import get_pdf, hash_content
+from billing.templatetags import billing as billing_tags
 from companies.models import Membership
 from tests.factories.billing import buy
 from tests.factories.companies import SYSTEM
@@ -40,6 +41,13 @@ def test_pdf_says_what_it_is_and_adds_up(basis: InvoiceBasis, tmp_path: Path) ->
     for amount in ("447.00", "111.75", "0.25", "559.00"):
         assert amount in text
     assert basis.content_sha256 in text
+
+
+@pytest.mark.parametrize("written", ["5599000014", "559900-0014"])
+def test_number_of_the_seller_reads_as_its_country_writes_it(written: str) -> None:
+    seller = {"country": "SE", "org_number": written}
+
+    assert billing_tags.org_number(seller) == "559900-0014"
 
 
 def test_pdf_is_rendered_once_per_content_and_language(basis: InvoiceBasis) -> None:

@@ -81,6 +81,18 @@ def test_block_keeps_the_markup_inside_it(tag: str) -> None:
     assert "<b>bold</b>" in draw(f"{{% {tag} %}}<b>bold</b>{{% end{tag} %}}")
 
 
+def test_crumbs_end_with_the_page_itself() -> None:
+    """Else the last slash leads nowhere."""
+    block = re.compile(r"{% breadcrumbs %}(.*?){% endbreadcrumbs %}", re.DOTALL)
+
+    assert [
+        file.name
+        for file in TEMPLATES
+        for crumbs in block.findall(file.read_text(encoding="utf-8"))
+        if crumbs.rstrip().endswith("</a>")
+    ] == []
+
+
 def test_page_header_has_no_empty_place_for_actions() -> None:
     html = draw('{% page_header title="Members" %}\n{% endpage_header %}')
 
@@ -306,3 +318,19 @@ def test_template_holds_nothing_inline(path: Path) -> None:
     inspector.feed(re.sub(r"{%.*?%}|{{.*?}}", "", path.read_text(encoding="utf-8")))
 
     assert inspector.faults == []
+
+
+class SeatsForm(forms.Form):
+    seats = forms.IntegerField(min_value=1, max_value=9)
+    name = forms.CharField()
+
+
+@pytest.mark.parametrize(
+    ("seats", "complaint"), [("0", "Minst 1."), ("10", "Högst 9."), ("x", "Skriv ett heltal.")]
+)
+def test_django_complains_in_our_words(seats: str, complaint: str) -> None:
+    with translation.override("sv"):
+        form = SeatsForm({"seats": seats})
+
+        assert form.errors["seats"] == [complaint]
+        assert form.errors["name"] == ["Fyll i det här fältet."]

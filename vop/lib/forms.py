@@ -1,4 +1,18 @@
+"""How forms are drawn, and how they complain."""
+
 from django.forms.renderers import TemplatesSetting
+from django.utils.translation import gettext_noop
+
+# Django's own complaints. Standing here they get a translation of ours, which goes before Django's
+# stiff one; nobody reads the tuple.
+DJANGO_TEXTS = (
+    gettext_noop("This field is required."),
+    gettext_noop("Enter a valid email address."),
+    gettext_noop("Enter a whole number."),
+    gettext_noop("Enter a valid date."),
+    gettext_noop("Ensure this value is less than or equal to %(limit_value)s."),
+    gettext_noop("Ensure this value is greater than or equal to %(limit_value)s."),
+)
 
 
 class FormRenderer(TemplatesSetting):
