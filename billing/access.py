@@ -42,6 +42,17 @@ def get_basis_for(company: Company, basis_id: uuid.UUID) -> InvoiceBasis:
     return basis
 
 
+def get_issued_basis(basis_id: uuid.UUID) -> InvoiceBasis:
+    """Return a basis that has its number, whoever is to pay it: for staff and for the accounts.
+
+    Raises: NotFound.
+    """
+    basis = InvoiceBasis.objects.filter(pk=basis_id, number__isnull=False).first()
+    if basis is None:
+        raise NotFound
+    return basis
+
+
 def get_offered_plan(code: str) -> Plan:
     """Return a plan that can be bought.
 

@@ -12,6 +12,7 @@ from billing.queries import list_plans
 from companies.models import parse_org_number, parse_vat_number
 from services.queries import list_offered_services
 from vop.lib.errors import DomainError
+from vop.lib.giro import WrongNumberError, parse_bankgiro
 
 MOST_SEATS: Final = 10_000
 
@@ -195,6 +196,15 @@ class SellerForm(forms.Form):
     city = forms.CharField(label=_("City"), max_length=80)
     country = forms.RegexField(label=_("Country"), regex=r"^[A-Z]{2}$", initial="SE")
     email = forms.EmailField(label=_("E-mail"))
+    bankgiro = forms.CharField(
+        label=_("Bankgiro"),
+        max_length=20,
+        required=False,
+        help_text=_("Where customers pay; goes into e-invoices."),
+    )
+    payment_days = forms.IntegerField(
+        label=_("Days to pay"), min_value=0, max_value=365, initial=30
+    )
     series_prefix = forms.SlugField(
         label=_("Prefix of numbers"),
         max_length=8,
@@ -205,6 +215,13 @@ class SellerForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """Check and write the numbers as they are stored."""
         asked = super().clean() or {}
+        if asked.get("bankgiro"):
+            try:
+                asked["bankgiro"] = parse_bankgiro(asked["bankgiro"])
+            except WrongNumberError:
+                self.add_error(
+                    "bankgiro", _("This is no bankgiro number: look for a typing error.")
+                )
         country = asked.get("country", "SE")
         for name, parse in (("org_number", parse_org_number), ("vat_number", parse_vat_number)):
             if asked.get(name):

@@ -12,6 +12,7 @@ from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.http import AnyRequest
+from billing.admin.downloads import BasisDownloads
 from billing.models import (
     BasisLine,
     BillingRun,
@@ -83,7 +84,7 @@ class VatInline(ReadOnlyInline):
 
 
 @admin.register(InvoiceBasis)
-class InvoiceBasisAdmin(ReadOnlyAdmin):
+class InvoiceBasisAdmin(BasisDownloads, ReadOnlyAdmin):
     """What customers are to be invoiced: read, then approve."""
 
     list_display = ["label", "company", "billing_date", "kind", "state", "net", "payable"]

@@ -28,6 +28,8 @@ class Seller(UUIDModel):
     city = models.CharField(_("city"), max_length=80)
     country = models.CharField(_("country"), max_length=2, default="SE")
     email = models.EmailField(_("e-mail"))
+    bankgiro = models.CharField(_("bankgiro"), max_length=9, blank=True, default="")
+    payment_days = models.PositiveSmallIntegerField(_("days to pay"), default=30)
     series_prefix = models.CharField(_("prefix of numbers"), max_length=8, unique=True, default="U")
     is_current = models.BooleanField(_("current"), default=True)
 

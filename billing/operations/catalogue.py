@@ -68,6 +68,8 @@ class SellerFacts:
     city: str
     email: str
     country: str = "SE"
+    bankgiro: str = ""
+    payment_days: int = 30
     series_prefix: str = "U"
 
 

@@ -16,6 +16,7 @@ from billing.queries.catalogue import (
     list_plans,
     load_catalogue,
 )
+from billing.queries.exports import list_credited
 from billing.queries.previews import (
     TERMS_VERSION,
     OrderPreview,
@@ -56,6 +57,7 @@ __all__ = [
     "get_plan",
     "get_run_totals",
     "list_bases",
+    "list_credited",
     "list_due_payers",
     "list_due_subscriptions",
     "list_lines",

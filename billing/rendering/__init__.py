@@ -6,7 +6,9 @@ from billing.rendering.content import (
     describe_seller,
     hash_content,
 )
+from billing.rendering.payment import payment_reference
 from billing.rendering.pdf import get_pdf, render_pdf
+from billing.rendering.ubl import render_ubl
 
 __all__ = [
     "describe_content",
@@ -14,5 +16,7 @@ __all__ = [
     "describe_seller",
     "get_pdf",
     "hash_content",
+    "payment_reference",
     "render_pdf",
+    "render_ubl",
 ]

@@ -9,7 +9,7 @@ from billing.queries import BasisPage
 from companies.models import Company
 
 
-def describe_seller(seller: Seller) -> dict[str, str]:
+def describe_seller(seller: Seller) -> dict[str, str | int]:
     """Return the seller as a basis copies it."""
     return {
         "name": seller.name,
@@ -20,6 +20,8 @@ def describe_seller(seller: Seller) -> dict[str, str]:
         "city": seller.city,
         "country": seller.country,
         "email": seller.email,
+        "bankgiro": seller.bankgiro,
+        "payment_days": seller.payment_days,
         "series_prefix": seller.series_prefix,
     }
 

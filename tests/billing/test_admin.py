@@ -118,14 +118,18 @@ def test_staff_changes_the_seller(clerk: Client, seller: Seller) -> None:
         "city": "Stockholm",
         "country": "SE",
         "email": "faktura@vop.example",
+        "bankgiro": "9912346",
+        "payment_days": "20",
         "series_prefix": "U",
     }
 
     assert clerk.post(url, {**asked, "org_number": "123"}).status_code == 422
+    assert clerk.post(url, {**asked, "bankgiro": "991-2347"}).status_code == 422
     assert clerk.post(url, asked).status_code == 302
 
     seller.refresh_from_db()
     assert (seller.name, seller.org_number) == ("Nya vop AB", "5567037485")
+    assert (seller.bankgiro, seller.payment_days) == ("991-2346", 20)
 
 
 def test_staff_approves_a_draft(clerk: Client, draft: InvoiceBasis, acme: Company) -> None:
