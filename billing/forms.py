@@ -1,20 +1,27 @@
 """What people fill in when they buy or change, and staff about plans and prices."""
 
 import uuid
+from collections.abc import Iterable
 from typing import Any, Final
 
 from django import forms
+from django.core.exceptions import ValidationError
+from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from billing.models import CURRENCIES, Plan, VatClass
 from billing.operations import PlanFacts
 from billing.queries import list_plans
 from companies.models import parse_org_number, parse_vat_number
+from services.models import Seat
+from services.operations import Cell
 from services.queries import list_offered_services
 from vop.lib.errors import DomainError
 from vop.lib.giro import WrongNumberError, parse_bankgiro
 
 MOST_SEATS: Final = 10_000
+MOST_CELLS: Final = 5_000
+BROKEN_TABLE: Final = _("The table was damaged on its way. Load the page again.")
 
 
 class DateInput(forms.DateInput):
@@ -24,6 +31,43 @@ class DateInput(forms.DateInput):
 
     def __init__(self, attrs: Any = None) -> None:
         super().__init__(attrs, format="%Y-%m-%d")
+
+
+class SeatMatrixForm(forms.Form):
+    """What was ticked and unticked in a table of people and services.
+
+    `was` lists the seats that the page showed, so that only what somebody touched is changed:
+    a page that was open for an hour takes nothing back that others did meanwhile.
+    """
+
+    was = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    give: frozenset[Cell] = frozenset()
+    release: frozenset[Cell] = frozenset()
+
+    def clean(self) -> dict[str, Any]:
+        """Find the cells that somebody touched."""
+        values: dict[str, Any] = super().clean() or {}
+        ticked = self.data.getlist("seat") if isinstance(self.data, QueryDict) else []
+        seen = str(values.get("was", "")).split()
+        if len(ticked) + len(seen) > MOST_CELLS:
+            raise ValidationError(BROKEN_TABLE)
+        now, before = frozenset(map(_read_cell, ticked)), frozenset(map(_read_cell, seen))
+        self.give, self.release = now - before, before - now
+        return values
+
+    @staticmethod
+    def write(seats: Iterable[Seat]) -> str:
+        """Return the seats that a page shows, as `was` carries them."""
+        return " ".join(f"{seat.membership_id}.{seat.entitlement_id}" for seat in seats)
+
+
+def _read_cell(text: str) -> Cell:
+    member, _dot, entitlement = text.partition(".")
+    try:
+        return uuid.UUID(member), uuid.UUID(entitlement)
+    except ValueError as error:
+        raise ValidationError(BROKEN_TABLE) from error
 
 
 class OrderForm(forms.Form):

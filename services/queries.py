@@ -87,6 +87,16 @@ def list_seats(entitlement: Entitlement, *, at: datetime) -> QuerySet[Seat]:
     return Seat.objects.in_force(at).filter(entitlement=entitlement).with_names().by_person()
 
 
+def list_seats_of(memberships: Sequence[Membership], *, at: datetime) -> Sequence[Seat]:
+    """List the seats that some members have, with role and service loaded, in one query."""
+    seats = Seat.objects.in_force(at).filter(membership__in=memberships)
+    return list(
+        seats.select_related("role", "entitlement__service").order_by(
+            "entitlement__service__name", "pk"
+        )
+    )
+
+
 def list_members_without_seat(entitlement: Entitlement, *, at: datetime) -> Sequence[Membership]:
     """List the members of a company to whom a seat can still be given, by name."""
     seated = Seat.objects.not_ended(at).filter(entitlement=entitlement).values("membership_id")

@@ -32,6 +32,7 @@ from billing.queries.runs import (
     list_parked,
     preview_run,
 )
+from billing.queries.seats import SeatPrice, SeatRow, lay_out_seats, list_seat_prices
 from billing.queries.subscriptions import (
     SubscriptionRow,
     count_taken_seats,
@@ -48,6 +49,8 @@ __all__ = [
     "OrderPreview",
     "RunTotals",
     "SeatPreview",
+    "SeatPrice",
+    "SeatRow",
     "SubscriptionRow",
     "count_taken_seats",
     "describe_offer",
@@ -56,6 +59,7 @@ __all__ = [
     "get_draft",
     "get_plan",
     "get_run_totals",
+    "lay_out_seats",
     "list_bases",
     "list_credited",
     "list_due_payers",
@@ -64,6 +68,7 @@ __all__ = [
     "list_offers",
     "list_parked",
     "list_plans",
+    "list_seat_prices",
     "list_subscription_rows",
     "load_catalogue",
     "load_state",

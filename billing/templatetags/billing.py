@@ -1,5 +1,6 @@
 """How billing's values read."""
 
+import uuid
 from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import Decimal
@@ -13,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing import engine
 from billing.models import BasisLine, InvoiceBasis
-from billing.queries import SubscriptionRow
+from billing.queries import SeatPrice, SubscriptionRow
 from companies.models.numbers import format_org_number
 from vop.templatetags.ui import badge
 
@@ -70,6 +71,12 @@ def day_before(day: date) -> date:
 
 
 @register.filter
+def price_of(prices: Mapping[uuid.UUID, SeatPrice], entitlement_id: uuid.UUID) -> SeatPrice | None:
+    """What one more seat of an entitlement costs, if more can be bought."""
+    return prices.get(entitlement_id)
+
+
+@register.filter
 def percent(rate: Decimal) -> str:
     return f"{format_decimal(rate, format='0.##', locale=_locale())} %"
 
@@ -77,10 +84,15 @@ def percent(rate: Decimal) -> str:
 @register.filter
 def line_price(line: BasisLine) -> str:
     """The price of a whole period; with more decimals than two where it has them."""
-    currency = line.plan.currency
+    return unit_price(line.unit_price, line.plan.currency)
+
+
+@register.filter
+def unit_price(amount: Decimal, currency: str) -> str:
+    """A price per seat; with more decimals than two where it has them."""
     pattern = "#,##0.00## ¤" if _locale() == "sv_SE" else "¤#,##0.00##"
     return format_currency(
-        line.unit_price, currency, format=pattern, locale=_locale(), currency_digits=False
+        amount, currency, format=pattern, locale=_locale(), currency_digits=False
     )
 
 

@@ -2,6 +2,7 @@
 
 from billing.views.bases import bases, basis, basis_pdf
 from billing.views.orders import buy, catalogue, confirm_order
+from billing.views.seat_matrix import save_seat_matrix, seat_matrix
 from billing.views.subscriptions import (
     cancel,
     confirm_seats,
@@ -19,6 +20,8 @@ __all__ = [
     "catalogue",
     "confirm_order",
     "confirm_seats",
+    "save_seat_matrix",
+    "seat_matrix",
     "seats",
     "subscriptions",
     "undo_cancel",

@@ -45,6 +45,7 @@ from companies.operations.rules import (
     OwnerOnlyError,
     OwnMembershipError,
     OwnRolesError,
+    lock_company_for,
 )
 
 __all__ = [
@@ -75,6 +76,7 @@ __all__ = [
     "grant_role",
     "invite_person",
     "leave_company",
+    "lock_company_for",
     "reactivate_member",
     "register_company",
     "register_company_for",

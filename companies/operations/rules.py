@@ -93,6 +93,18 @@ def lock_company(company_id: uuid.UUID) -> Company:
     return Company.objects.select_for_update(of=("self",), no_key=True).get(pk=company_id)
 
 
+def lock_company_for(acting: Membership, permission: Permission, *, at: datetime) -> Company:
+    """Hold the row of the asking member's company, if they may do something in it right now.
+
+    For the higher rooms: what a member asks for there queues up with what happens to members here.
+
+    Raises: NotAllowedError.
+    """
+    company = lock_company(acting.company_id)
+    check_may(acting, company, permission, at=at)
+    return company
+
+
 def check_may(
     acting: Membership, company: Company, permission: Permission, *, at: datetime
 ) -> frozenset[Permission]:

@@ -17,6 +17,7 @@ from services.operations.entitlements import (
     entitle_company,
     withdraw_service,
 )
+from services.operations.matrix import Cell, SeatsChanged, change_seats_of
 from services.operations.rules import (
     AlreadyEntitledError,
     AlreadySeatedError,
@@ -25,6 +26,7 @@ from services.operations.rules import (
     NoSeatLeftError,
     NotEntitledError,
     SeatGoneError,
+    SeatRefusedError,
 )
 from services.operations.seats import (
     assign_seat,
@@ -37,6 +39,7 @@ from services.operations.seats import (
 __all__ = [
     "AlreadyEntitledError",
     "AlreadySeatedError",
+    "Cell",
     "ForeignRoleError",
     "MemberGoneError",
     "NoDefaultRoleError",
@@ -44,10 +47,13 @@ __all__ = [
     "NotEntitledError",
     "RoleFacts",
     "SeatGoneError",
+    "SeatRefusedError",
+    "SeatsChanged",
     "ServiceFacts",
     "SlugTakenError",
     "assign_seat",
     "change_seat_limit",
+    "change_seats_of",
     "create_service",
     "end_entitlement",
     "entitle_company",

@@ -36,6 +36,14 @@ class ForeignRoleError(DomainError):
     message = _("The service has no such role.")
 
 
+class SeatRefusedError(DomainError):
+    """One of many changes was refused, and so none is made; says whose and where."""
+
+    def __init__(self, person: str, service: str, error: DomainError) -> None:
+        facts = {"person": person, "service": service, "reason": error.message}
+        super().__init__(_("%(person)s, %(service)s: %(reason)s") % facts)
+
+
 def lock_entitlement(entitlement: Entitlement) -> Entitlement:
     """Hold an entitlement's row, under which its seats are counted."""
     return (

@@ -3,8 +3,10 @@ import { bindMenus } from "./menu.js";
 import { bindFocus } from "./focus.js";
 import { bindPasswords } from "./password.js";
 import { bindForms } from "./submit.js";
+import { bindSaving } from "./save-on-change.js";
 
 bindFocus(document);
 bindMenus(document);
 bindPasswords(document);
 bindForms(document);
+bindSaving(document);

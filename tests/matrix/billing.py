@@ -14,6 +14,8 @@ RULES: Mapping[str, Rule] = {
     "billing:catalogue": company(Permission.ORDER_CREATE),
     "billing:buy": company(Permission.ORDER_CREATE, GET, POST),
     "billing:confirm_order": company(Permission.ORDER_CREATE, POST),
+    "billing:seat_matrix": company(Permission.SEAT_ASSIGN),
+    "billing:save_seat_matrix": company(Permission.SEAT_ASSIGN, POST),
     "billing:subscriptions": company(Permission.BILLING_VIEW),
     "billing:seats": company(Permission.ORDER_CREATE, GET, POST),
     "billing:confirm_seats": company(Permission.ORDER_CREATE, POST),

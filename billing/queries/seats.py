@@ -1,0 +1,99 @@
+"""A table of people and services, cell by cell, and what one more seat costs."""
+
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from billing import engine
+from billing.models import Plan, Subscription
+from companies.models import Company, Membership
+from services.models import Seat
+from services.operations import Cell
+from services.queries import Subscribed
+from vop.lib.clock import local_date
+
+
+@dataclass(frozen=True, slots=True)
+class SeatPrice:
+    """What one more seat of a running subscription costs per whole period, without VAT."""
+
+    subscription: Subscription
+    unit_price: Decimal | None
+
+    @property
+    def plan(self) -> Plan:
+        """The plan, loaded."""
+        return self.subscription.plan
+
+
+def list_seat_prices(company: Company, *, at: datetime) -> Mapping[uuid.UUID, SeatPrice]:
+    """Return what one more seat costs, by entitlement, where more can be bought. Two queries.
+
+    Added seats cost the subscription's current price; the first days are charged in proportion.
+    """
+    today = local_date(at)
+    rows = (
+        Subscription.objects.running()
+        .for_company(company.pk)
+        .filter(plan__pricing=Plan.Pricing.PER_UNIT)
+        .select_related("plan", "price")
+        .prefetch_related("plan__prices")
+    )
+    return {
+        row.entitlement_id: SeatPrice(row, _seat_price(row, today))
+        for row in rows
+        if row.status_on(today) is not engine.Status.ENDED
+    }
+
+
+def _seat_price(row: Subscription, today: date) -> Decimal | None:
+    if row.price is not None:
+        return row.price.unit_price
+    try:
+        return row.plan.as_terms().price_on(today, bought_on=row.bought_on).unit_price
+    except engine.NoPriceError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class SeatCell:
+    """One person in one service, as a tick."""
+
+    value: str
+    service: str
+    role: str
+    is_on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SeatRow:
+    """One person in every service."""
+
+    member: Membership
+    cells: Sequence[SeatCell]
+
+
+def lay_out_seats(
+    members: Sequence[Membership],
+    services: Sequence[Subscribed],
+    seats: Sequence[Seat],
+    *,
+    give: Collection[Cell],
+    release: Collection[Cell],
+) -> list[SeatRow]:
+    """Return the table as it is now, with what somebody ticked and couldn't save on top."""
+    roles = {(seat.membership_id, seat.entitlement_id): seat.role.name for seat in seats}
+    ticked = (roles.keys() | set(give)) - set(release)
+
+    def cell(member: Membership, service: Subscribed) -> SeatCell:
+        key = (member.pk, service.entitlement.pk)
+        return SeatCell(
+            value=f"{key[0]}.{key[1]}",
+            service=service.service.name,
+            role=roles.get(key, ""),
+            is_on=key in ticked,
+        )
+
+    return [SeatRow(member, [cell(member, service) for service in services]) for member in members]
