@@ -213,7 +213,13 @@ def record_step_up(*, user: User, method: str, actor: Actor, now: datetime) -> E
 
 @_joining
 def record_sign_out(*, user: User, session_ref: str, actor: Actor, now: datetime) -> Event:
-    """Log a sign-out and tell the rooms above that the session is over."""
+    """Log a sign-out and tell the rooms above that the session is over.
+
+    The row goes first: who holds the session (`hold_session`) is waited for, who comes later finds
+    none.
+    """
+    if session_ref:
+        Session.objects.filter(ref=session_ref).delete()
     signals.session_ended.send(sender=User, user=user, session_ref=session_ref, now=now)
     return audit(
         SignInEvent.SIGNED_OUT,
@@ -245,6 +251,17 @@ def end_other_sessions(*, user: User, keep: str, actor: Actor, now: datetime) ->
     if ended:
         _audit_revoked(user=user, refs=ended, actor=actor, now=now)
     return len(ended)
+
+
+@step
+def hold_session(*, session_ref: str) -> None:
+    """Keep a session from ending before this transaction does, so that its end finds what it made.
+
+    Raises: SessionGoneError.
+    """
+    rows = Session.objects.filter(ref=session_ref).select_for_update(of=("self",), no_key=True)
+    if not rows.values_list("pk", flat=True).order_by("pk"):
+        raise SessionGoneError
 
 
 @_joining

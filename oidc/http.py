@@ -60,6 +60,7 @@ def provider_endpoint(*methods: str) -> Callable[[Endpoint], Callable[[HttpReque
         def wrapper(request: HttpRequest) -> HttpResponse:
             if request.method not in methods:
                 allowed = {"Allow": ", ".join(methods)}
+                logger.info("%s refused: no such method here", request.path)
                 return error_response(ProtocolError("invalid_request", status=405, headers=allowed))
             try:
                 return view(cast("PlatformRequest", request))

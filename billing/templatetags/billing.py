@@ -16,7 +16,6 @@ from billing import engine
 from billing.models import BasisLine, InvoiceBasis
 from billing.queries import SeatPrice, SubscriptionRow
 from companies.models.numbers import format_org_number
-from vop.lib.money import space_code
 from vop.templatetags.ui import badge
 
 register = Library()
@@ -92,8 +91,8 @@ def line_price(line: BasisLine) -> str:
 def unit_price(amount: Decimal, currency: str) -> str:
     """A price per seat; with more decimals than two where it has them."""
     pattern = "#,##0.00## ¤" if _locale() == "sv_SE" else "¤#,##0.00##"
-    return space_code(
-        format_currency(amount, currency, format=pattern, locale=_locale(), currency_digits=False)
+    return format_currency(
+        amount, currency, format=pattern, locale=_locale(), currency_digits=False
     )
 
 

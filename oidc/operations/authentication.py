@@ -2,6 +2,7 @@
 
 import hmac
 import logging
+from collections.abc import Collection
 from datetime import datetime
 
 from oidc.models import AuthMethod, ClientProfile, UsedAssertion
@@ -20,34 +21,35 @@ def authenticate_client(*, credentials: Credentials, now: datetime) -> ClientPro
 
     Raises: ProtocolError.
     """
-    try:
-        return _authenticate(credentials, now)
-    except ProtocolError as error:
-        logger.info(
-            "Client %r was not authenticated: %s", credentials.client_id[:64], error.description
-        )
-        raise
-
-
-def _authenticate(credentials: Credentials, now: datetime) -> ClientProfile:
-    is_basic = credentials.method == AuthMethod.BASIC
     found = find_client_with_secrets(credentials.client_id, at=now)
-    if found is None:
-        raise invalid_client("The client is unknown.", basic=is_basic)
+    if found is None:  # perhaps a secret in the wrong place, so the log doesn't say what was sent
+        logger.info("A client that is not registered was not authenticated")
+        raise invalid_client("The client is unknown.")
     client, digests = found
+    try:
+        _check_proof(client, digests, credentials, now)
+    except ProtocolError as error:
+        name = client.client_id_text
+        logger.info("Client %s was not authenticated: %s", name, error.description)
+        raise
+    return client
+
+
+def _check_proof(
+    client: ClientProfile, digests: Collection[str], credentials: Credentials, now: datetime
+) -> None:
     if client.auth_method != credentials.method:
-        raise invalid_client("The client is registered with another method.", basic=is_basic)
+        raise invalid_client("The client is registered with another method.")
     if client.uses_secret:
         shown = digest(credentials.proof)
         # Every digest is compared, so that the time tells nothing about which one it was.
         if not sum(hmac.compare_digest(shown, known) for known in digests):
-            raise invalid_client("The client secret is wrong.", basic=is_basic)
+            raise invalid_client("The client secret is wrong.")
     elif client.auth_method == AuthMethod.PRIVATE_KEY_JWT:
         keys = get_client_keys(client)
         jti, ends = verify_assertion(credentials.proof, client, keys, at=now)
         if not spend_assertion(client=client, jti=jti, ends=ends):
             raise invalid_client("The assertion was used before.")
-    return client
 
 
 @use_case

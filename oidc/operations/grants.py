@@ -9,6 +9,7 @@ from django.utils.crypto import salted_hmac
 from oidc_provider.models import UserConsent
 
 from accounts.models import User
+from accounts.operations import hold_session
 from auditlog.actors import Actor
 from auditlog.models import Event
 from auditlog.operations import audit
@@ -83,8 +84,11 @@ def grant_authorization(
 ) -> str:
     """Write down what a person let a service do, and return the code that stands for it.
 
-    A pushed request (`request_uri`) is spent by it. Raises: UnusableRequestError.
+    A pushed request (`request_uri`) is spent by it. Nothing is granted to a session that is over.
+
+    Raises: SessionGoneError, UnusableRequestError.
     """
+    hold_session(session_ref=session.ref)
     if request_uri:
         _spend_pushed_request(request_uri, now)
     code = make_token()
@@ -111,11 +115,17 @@ def grant_authorization(
         code_expires_at=code_ends,
         expires_at=now + REFRESH_ABSOLUTE if refreshes else token_ends,
     )
+    _audit_grant(grant, access, actor, now)
+    return code
+
+
+def _audit_grant(grant: Grant, access: Access, actor: Actor, now: datetime) -> None:
+    client = grant.client
     audit(
         ProviderEvent.AUTHORIZATION_GRANTED,
         actor=actor,
         now=now,
-        company=company.ref,
+        company=grant.company.ref,
         target=client.service.ref,
         data={
             "client": client.client_id_text,
@@ -123,10 +133,9 @@ def grant_authorization(
             "grant": str(grant.pk),
             "roles": sorted(access.roles),
             "via": access.ground,
-            "scope": asked.scope,
+            "scope": grant.scope,
         },
     )
-    return code
 
 
 @step

@@ -1,7 +1,6 @@
 """How a client says who it is (RFC 6749 2.3, RFC 7521, RFC 7523)."""
 
 import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -54,15 +53,15 @@ def read_credentials(authorization: str, parameters: Mapping[str, str]) -> Crede
 def _read_basic(authorization: str, parameters: Mapping[str, str]) -> Credentials:
     scheme, _space, token = authorization.partition(" ")
     if scheme.lower() != "basic":
-        raise invalid_client("Use the Basic scheme.", basic=True)
+        raise invalid_client("Use the Basic scheme.")
     try:
         text = base64.b64decode(token.strip(), validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError) as error:
-        raise invalid_client("The Authorization header is malformed.", basic=True) from error
+    except ValueError as error:  # not base64, not ASCII, or not UTF-8 within
+        raise invalid_client("The Authorization header is malformed.") from error
     name, colon, secret = text.partition(":")
     client_id, secret = unquote_plus(name), unquote_plus(secret)
     if not colon or "\0" in text or parameters.get("client_id", client_id) != client_id:
-        raise invalid_client("The Authorization header is malformed.", basic=True)
+        raise invalid_client("The Authorization header is malformed.")
     return Credentials(AuthMethod.BASIC, client_id, secret)
 
 

@@ -48,9 +48,9 @@ class AuthorizationError(Exception):
         self.description = description
 
 
-def invalid_client(reason: str, *, basic: bool = False) -> ProtocolError:
-    """Return 401; a client that tried the header is told the scheme (RFC 6749 5.2)."""
-    headers = {"WWW-Authenticate": 'Basic realm="vop", charset="UTF-8"'} if basic else {}
+def invalid_client(reason: str) -> ProtocolError:
+    """Return 401 with the scheme, which every 401 names (RFC 6749 5.2, RFC 9110 15.5.2)."""
+    headers = {"WWW-Authenticate": 'Basic realm="vop", charset="UTF-8"'}
     return ProtocolError("invalid_client", reason, status=401, headers=headers)
 
 

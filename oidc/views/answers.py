@@ -1,5 +1,6 @@
 """How an authorization request is answered: on the client's redirect URI, or by a page of ours."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -22,6 +23,8 @@ from oidc.protocol.jose import sign
 from oidc.protocol.redirects import put_on
 from oidc.views.visits import Person, Visit, make_way_back
 from services.access import NoAccess, Refusal
+
+logger = logging.getLogger(__name__)
 
 SIGNED_ANSWER_LASTS = timedelta(minutes=5)
 SEARCH_FROM = 10
@@ -65,17 +68,21 @@ def _sign(visit: Visit, parameters: Mapping[str, str]) -> str:
 
 def answer_error(visit: Visit, error: AuthorizationError) -> HttpResponse:
     """Send a refusal to the client."""
+    name = visit.client.client_id_text
+    logger.info("Client %s was refused: %s %s", name, error.error, error.description)
     described = {"error_description": error.description} if error.description else {}
     return answer_client(visit, {"error": error.error, **described})
 
 
 def show_unusable(request: HttpRequest, error: UnusableRequestError) -> HttpResponse:
     """Say that the request can't be answered; never redirect to an address nobody registered."""
+    logger.info("An authorization request can't be answered: %s", error.reason)
     return render(request, "oidc/unusable.html", {"reason": error.reason}, status=400)
 
 
 def show_stale(request: HttpRequest) -> HttpResponse:
     """Say that a form is too old, or somebody else's."""
+    logger.info("%s refused: the form is too old, or another person's or session's", request.path)
     return render(request, "oidc/stale.html", status=400)
 
 

@@ -1,5 +1,6 @@
 """Signing out on a service's request."""
 
+import logging
 from collections.abc import Mapping
 from typing import cast
 
@@ -21,6 +22,8 @@ from oidc.protocol.errors import ProtocolError
 from oidc.protocol.logout import LogoutRequest, list_logout_frames, read_logout_request
 from oidc.protocol.parameters import read_once
 
+logger = logging.getLogger(__name__)
+
 _FRAMES_SECONDS = 2  # for the services' pages to load; then on, whether they did or not
 
 
@@ -35,6 +38,8 @@ def end_session(request: HttpRequest) -> HttpResponse:
     except ProtocolError:
         parameters = {"id_token_hint": "unreadable"}
     asked = read_logout_request(parameters, at=cast("AnyRequest", request).now)
+    if not asked.is_sound:
+        logger.info("A logout request can't be believed: hint, client or address")
     user = signed_in_user(request)
     if user is None:
         return _leave(request, asked.address)
@@ -51,6 +56,7 @@ def confirm_logout(request: HttpRequest) -> HttpResponse:
     try:
         address = PendingLogout.unseal(form["pending"].value() or "", user).redirect_uri
     except StaleAnswerError:
+        logger.info("A logout was not confirmed: the form is too old, or another person's")
         return render(request, "oidc/stale.html", status=400)
     return _sign_out(request, address)
 

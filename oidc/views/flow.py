@@ -4,16 +4,17 @@ Every way in, also each answer of a person, runs through `proceed`, which decide
 anew: no step can be walked around by coming in elsewhere (row 9).
 """
 
-import logging
 import uuid
 from dataclasses import replace
 from urllib.parse import urlencode
 
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpResponse
 from django.urls import reverse
 
 from accounts.http import AnyRequest, is_address
+from accounts.operations import SessionGoneError
 from companies.models import Company
 from companies.queries import get_membership
 from oidc.forms import Pending
@@ -35,8 +36,6 @@ from oidc.views.visits import (
 )
 from services.access import Access, NoAccess, Refusal, effective_access
 
-logger = logging.getLogger(__name__)
-
 
 def proceed(
     request: AnyRequest,
@@ -50,7 +49,6 @@ def proceed(
     try:
         visit = open_visit(request, pending, is_consented=is_consented, search=search)
     except UnusableRequestError as error:
-        logger.info("An authorization request can't be answered: %s", error.reason)
         return answers.show_unusable(request, error)
     if problem is not None:
         return answers.answer_error(visit, problem)
@@ -153,7 +151,18 @@ def _grant(
             actor=visit.request.actor,
             now=visit.request.now,
         )
-    code = grant_authorization(
+    try:
+        code = _get_code(visit, question, person, company, access)
+    except SessionGoneError:  # signed out in another tab, this very moment
+        _keep_silence(question, "login_required")
+        return _start_over(visit)
+    return answers.answer_client(visit, {"code": code})
+
+
+def _get_code(
+    visit: Visit, question: Question, person: Person, company: Company, access: Access
+) -> str:
+    return grant_authorization(
         client=visit.client,
         user=person.user,
         company=company,
@@ -165,7 +174,12 @@ def _grant(
         actor=visit.request.actor,
         now=visit.request.now,
     )
-    return answers.answer_client(visit, {"code": code})
+
+
+def _start_over(visit: Visit) -> HttpResponse:
+    visit.request.session.flush()
+    visit.request.user = AnonymousUser()
+    return ask_to_sign_in(visit)
 
 
 def _keep_silence(question: Question, error: str) -> None:

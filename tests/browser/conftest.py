@@ -26,7 +26,6 @@ class House:
     base_url: str
     status_url: str
     world: dict[str, Any]
-    log: Path
 
     def get_password(self, email: str) -> str:
         people = {person["email"]: person for person in self.world["people"]}
@@ -52,7 +51,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     try:
         wait_until_ready(demo, printed)
         world = json.loads((var / "demo.json").read_text(encoding="utf-8"))
-        yield House(world["base_url"], world["status_url"], world, var / "log")
+        yield House(world["base_url"], world["status_url"], world)
     finally:
         os.killpg(demo.pid, signal.SIGINT)
         demo.wait(timeout=30)

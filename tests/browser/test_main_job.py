@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from urllib.request import urlopen
 
 import pytest
@@ -65,7 +64,6 @@ def test_person_walks_the_main_job_by_mouse(
     check_the_basis(page, portal)
     check_the_log(page, portal)
     check_the_statistics(page, portal, house)
-    check_the_worker(house)
     assert complaints == []
 
 
@@ -109,15 +107,6 @@ def check_the_statistics(page: Page, portal: str, house: House) -> None:
     elsewhere.close()
 
     assert count_sign_ins(page, portal) == before + 1
-
-
-def check_the_worker(house: House) -> None:
-    """The order's confirmation went out by mail, and the worker goes on telling what it does."""
-    done = re.compile(r"vop\.run_job.*succeeded.*\n(.*\n)*.*oidc\.end_lapsed_grants.*succeeded")
-    until = time.monotonic() + 60  # the next round of the clock comes within half a minute
-    while not done.search((house.log / "worker.log").read_text(encoding="utf-8")):
-        assert time.monotonic() < until, "the worker fell silent"
-        time.sleep(0.5)
 
 
 def count_sign_ins(page: Page, portal: str) -> int:

@@ -112,6 +112,8 @@ def test_row_6_nothing_secret_stands_in_the_log(
         rp.refresh(body["refresh_token"])
         wrong = {"Authorization": basic(rp.client_id, "w" * 40)}
         assert rp.post_plain("token", {"grant_type": "x"}, wrong).status_code == 401
+        mixed_up = {"Authorization": basic(rp.secret, rp.client_id)}
+        assert rp.post_plain("token", {"grant_type": "x"}, mixed_up).status_code == 401
         rp.userinfo(body["access_token"])
         rp.browser.get("/oidc/end-session", {"id_token_hint": body["id_token"]})
     assert "was not authenticated" in caplog.text
@@ -303,7 +305,10 @@ def test_row_36_failed_authentication_is_401_with_a_challenge(rp: RelyingParty) 
     response = rp.post_plain("token", {"grant_type": "authorization_code"}, wrong)
     assert (response.status_code, response.json()["error"]) == (401, "invalid_client")
     assert response.headers["WWW-Authenticate"].startswith("Basic realm=")
-    assert rp.post_plain("token", {"grant_type": "authorization_code"}).status_code == 401
+    for endpoint in ("token", "introspect", "revoke", "par"):
+        nobody = rp.post_plain(endpoint, {"grant_type": "authorization_code"})
+        assert nobody.status_code == 401
+        assert nobody.headers["WWW-Authenticate"].startswith("Basic realm=")
 
 
 @pytest.mark.parametrize(
@@ -311,6 +316,7 @@ def test_row_36_failed_authentication_is_401_with_a_challenge(rp: RelyingParty) 
     [
         "Basic",
         "Basic !!!",
+        "Basic \xc3\xa5",
         "Basic /////w==",
         "Basic bm8tY29sb24=",
         "Bearer abc",

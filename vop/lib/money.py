@@ -1,12 +1,10 @@
 """Amounts: integers in the currency's minor unit, Decimal inside a calculation, never float."""
 
-import re
 from decimal import ROUND_HALF_UP, Decimal
 
 from babel.numbers import format_currency
 
 MINUS = "\u2212"
-_CODE_BEFORE_AMOUNT = re.compile(r"(?<=[A-Z]{3})(?=\d)")
 _LOCALES = {"sv": "sv_SE", "en": "en_GB"}
 
 
@@ -23,9 +21,4 @@ def from_cents(cents: int) -> Decimal:
 def format_money(cents: int, currency: str, language: str) -> str:
     """Write an amount as people of that language read it, with its currency."""
     text = format_currency(from_cents(cents), currency, locale=_LOCALES.get(language, "sv_SE"))
-    return space_code(text).replace("-", MINUS)  # CLDR writes a hyphen
-
-
-def space_code(text: str) -> str:
-    """Part the code of a currency from its amount, which Babel's English patterns don't."""
-    return _CODE_BEFORE_AMOUNT.sub("\N{NO-BREAK SPACE}", text)
+    return text.replace("-", MINUS)  # CLDR writes a hyphen

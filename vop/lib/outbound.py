@@ -6,9 +6,11 @@ address that was checked: a name server that answers differently the second time
 caller has its own list, so that what one kind of address may reach is closed to another.
 """
 
+import contextlib
 import ipaddress
 import socket
 import ssl
+import threading
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
@@ -16,6 +18,9 @@ from urllib.parse import SplitResult, urlencode, urlsplit
 
 FORM = "application/x-www-form-urlencoded"
 MAX_BYTES = 64 * 1024
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
+_UNICAST = ipaddress.IPv6Network("2000::/3")  # RFC 4291: all that was ever given out
+_IETF = ipaddress.IPv4Network("192.0.0.0/24")  # RFC 6890
 _HEADERS = {"Accept": "application/json", "User-Agent": "vop"}
 
 
@@ -36,7 +41,7 @@ class Answer:
 
 
 def fetch(url: str, *, seconds: float, inside: Collection[str] = ()) -> Answer:
-    """Get what stands at an address; `seconds` is the longest silence.
+    """Get what stands at an address; The answer takes `seconds` at most.
 
     Raises: ForbiddenAddressError, UnreachableError.
     """
@@ -46,7 +51,7 @@ def fetch(url: str, *, seconds: float, inside: Collection[str] = ()) -> Answer:
 def post_form(
     url: str, fields: Mapping[str, str], *, seconds: float, inside: Collection[str] = ()
 ) -> Answer:
-    """Send a form to an address; `seconds` is the longest silence.
+    """Send a form to an address; The answer takes `seconds` at most.
 
     Raises: ForbiddenAddressError, UnreachableError.
     """
@@ -62,7 +67,7 @@ def post(
     seconds: float,
     inside: Collection[str] = (),
 ) -> Answer:
-    """Send bytes to an address; `headers` says of which type. `seconds` is the longest silence.
+    """Send bytes to an address; `headers` says of which type. The answer takes `seconds` at most.
 
     Raises: ForbiddenAddressError, UnreachableError.
     """
@@ -111,7 +116,9 @@ class _PinnedHTTPS(HTTPSConnection):
     def connect(self) -> None:
         plain = socket.create_connection((self.pinned, self.port), self.timeout)
         context = ssl.create_default_context()
-        self.sock = context.wrap_socket(plain, server_hostname=self.host)
+        self.sock = context.wrap_socket(
+            plain, server_hostname=self.host, do_handshake_on_connect=False
+        )
 
 
 def _send(
@@ -129,14 +136,26 @@ def _send(
     connection = kind(parts.hostname or "", _port_of(parts), timeout=seconds)
     connection.pinned = address
     target = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
+    # A timeout ends one silence; a server that sends a byte now and then has to be hung up on.
+    timer = threading.Timer(seconds, _hang_up, [connection])
     try:
+        connection.connect()
+        timer.start()
+        if isinstance(connection.sock, ssl.SSLSocket):
+            connection.sock.do_handshake()
         connection.request(method, target, body=body, headers={**_HEADERS, **(headers or {})})
         response = connection.getresponse()
         return Answer(response.status, response.read(MAX_BYTES + 1))
     except (OSError, HTTPException, ValueError) as error:
         raise UnreachableError(type(error).__name__) from error
     finally:
+        timer.cancel()
         connection.close()
+
+
+def _hang_up(connection: HTTPConnection) -> None:
+    with contextlib.suppress(OSError):
+        connection.sock.shutdown(socket.SHUT_RDWR)
 
 
 def _port_of(parts: SplitResult) -> int:
@@ -145,11 +164,12 @@ def _port_of(parts: SplitResult) -> int:
 
 def _is_outside(text: str) -> bool:
     address = ipaddress.ip_address(text.partition("%")[0])
-    if isinstance(address, ipaddress.IPv6Address):
-        # An IPv4 address in the clothes of an IPv6 one is judged as what it is.
-        inner = address.ipv4_mapped or address.sixtofour
-        if inner is None and address in ipaddress.ip_network("64:ff9b::/96"):
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if inner is not None:
-            return _is_outside(str(inner))
-    return address.is_global and not address.is_multicast
+    if isinstance(address, ipaddress.IPv4Address):
+        return address.is_global and not address.is_multicast and address not in _IETF
+    # An IPv4 address in the clothes of an IPv6 one is judged as what it is.
+    inner = address.ipv4_mapped or address.sixtofour
+    if inner is None and address in _NAT64:
+        inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    if inner is not None:
+        return _is_outside(str(inner))
+    return address.is_global and address in _UNICAST
