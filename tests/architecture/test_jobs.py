@@ -74,7 +74,7 @@ def test_only_jobs_reaches_for_the_queue() -> None:
 
 
 def test_tasks_are_named_after_their_room_and_take_keywords_only() -> None:
-    current_app.loader.import_default_modules()
+    jobs._load_tasks()
     faults = []
     for task_name, task in current_app.tasks.items():
         if task_name.startswith("celery."):
