@@ -56,4 +56,9 @@ class MemberEvent(EventType):
     EXPIRY_SET = "member.expiry_set", _("End of a role changed"), Retention.SEVEN_YEARS
     DEACTIVATED = "member.deactivated", _("Member suspended"), Retention.SEVEN_YEARS
     REACTIVATED = "member.reactivated", _("Member active again"), Retention.SEVEN_YEARS
+    EXPORTED = (
+        "member.exported",
+        _("List of members downloaded"),
+        Retention.THIRTEEN_MONTHS,
+    )
     ENDED = "member.ended", _("Membership ended"), Retention.SEVEN_YEARS

@@ -1,6 +1,6 @@
 """What people fill in about their company, its members and invitations, and in the log's filter."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Self
 
@@ -24,8 +24,17 @@ from companies.models import (
     parse_org_number,
     parse_vat_number,
 )
-from companies.operations import AUDITOR_DAYS, CompanyFacts, InvoiceFacts
+from companies.operations import (
+    AUDITOR_DAYS,
+    MOST_INVITATIONS,
+    CompanyFacts,
+    Draft,
+    InvoiceFacts,
+    read_drafts,
+)
 from vop.lib.clock import local_date, local_midnight
+from vop.lib.errors import DomainError
+from vop.lib.tables import MOST_BYTES, Line, decode_table, parse_table
 
 LONGEST_AUDIT = timedelta(days=366)
 DEFAULT_LOG = timedelta(days=91)
@@ -86,6 +95,73 @@ class InviteForm(_RoleFields):
     def __init__(self, data: Any = None, *, roles: Iterable[Role]) -> None:
         super().__init__(data, initial={"roles": [Role.MEMBER.value]})
         self.offer_roles(roles)
+
+
+class InviteManyForm(_RoleFields):
+    """Many people to invite: pasted, or in a file, one a row.
+
+    A row is an address, maybe a name, maybe roles; a first row that holds no address names the
+    columns, which may then come in any order. Rows without roles get the ones chosen here.
+    """
+
+    text = forms.CharField(
+        label=_("Paste addresses"),
+        required=False,
+        max_length=MOST_BYTES,
+        widget=forms.Textarea(attrs={"rows": 8, "autocomplete": "off", "spellcheck": "false"}),
+        help_text=_("One a row: address, and if you like name and roles after a semicolon."),
+    )
+    file = forms.FileField(
+        label=_("Or choose a CSV file"),
+        required=False,
+        widget=forms.ClearableFileInput(attrs={"accept": ".csv,.txt,text/csv,text/plain"}),
+        help_text=_("With columns such as E-mail, Name and Roles, as your spreadsheet saves it."),
+    )
+
+    field_order = ["text", "file", "roles"]
+
+    def __init__(self, data: Any = None, files: Any = None, *, roles: Iterable[Role]) -> None:
+        super().__init__(data, files, initial={"roles": [Role.MEMBER.value]})
+        self.offer_roles(roles)
+        self.fields["roles"].label = _("Roles for rows that name none")
+
+    def clean(self) -> dict[str, Any]:
+        """Read the table, whatever coding and separator it has."""
+        values: dict[str, Any] = super().clean() or {}
+        file, field = values.get("file"), "file" if values.get("file") else "text"
+        try:
+            # One byte more than allowed tells a file that is too large.
+            text = decode_table(file.read(MOST_BYTES + 1)) if file else values.get("text", "")
+            self._table = read_drafts(parse_table(text), frozenset(values.get("roles", [])))
+        except DomainError as error:
+            self.add_error(field, str(error.message))
+            return values
+        if not self._table.drafts:
+            self.add_error(field, _("Paste at least one address, or choose a file."))
+        elif len(self._table.drafts) > MOST_INVITATIONS:
+            too_many = _("At most %(most)s people at a time.") % {"most": MOST_INVITATIONS}
+            self.add_error(field, too_many)
+        return values
+
+    @property
+    def drafts(self) -> Sequence[Draft]:
+        """Whom to invite, once the form is valid."""
+        return self._table.drafts
+
+    @property
+    def lines(self) -> Sequence[Line]:
+        """The rows as they came, once the form is valid."""
+        return self._table.lines
+
+    @property
+    def has_header(self) -> bool:
+        """Whether the first row names the columns."""
+        return self._table.has_header
+
+    @property
+    def plain_text(self) -> str:
+        """The table as text that reads the same again, for the next step."""
+        return self._table.plain_text
 
 
 class RolesForm(_RoleFields):

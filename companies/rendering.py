@@ -1,4 +1,4 @@
-"""How the log reads: an event as a row that people understand, and as a line of a file."""
+"""How the log and the list of members read, on a page and as lines of a file."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,11 +11,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from auditlog.models import Event
-from companies.models import Role
-from vop.lib.clock import STOCKHOLM
-
-_FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
-_CONTROL_STARTS = ("\t", "\r", "\n")
+from companies.models import Membership, Role
+from vop.lib.clock import STOCKHOLM, local_date
+from vop.lib.tables import defuse
 
 FIELD_LABELS: Mapping[str, str | Promise] = {
     "name": gettext_lazy("Company name"),
@@ -114,10 +112,25 @@ def list_cells(event: Event) -> list[str]:
     return [defuse(cell) for cell in cells]
 
 
-def defuse(cell: str) -> str:
-    """Keep a spreadsheet from taking what somebody typed for a formula."""
-    is_risky = cell.lstrip().startswith(_FORMULA_STARTS) or cell.startswith(_CONTROL_STARTS)
-    return f"'{cell}" if is_risky else cell
+def list_member_columns() -> list[str]:
+    """Head the columns of an exported list of members."""
+    return [
+        _("Name"), _("E-mail address"), _("Roles"), _("Auditor until"), _("Status"),
+        _("Main contact"), _("Member since"), _("Last day"), _("Last here"),
+    ]  # fmt: skip
+
+
+def list_member_cells(member: Membership, *, at: datetime) -> list[str]:
+    """Return a member as a line of an exported list, with dates of Stockholm."""
+    grants = [grant for grant in member.role_grants.all() if grant.is_in_force(at)]
+    ends = [str(grant.last_day) for grant in grants if grant.last_day]
+    return [
+        member.user.full_name, member.user.email, ", ".join(member.role_labels_at(at)),
+        max(ends, default=""), _("Suspended") if member.is_suspended else _("Active"),
+        _("yes") if member.is_main_contact else "", str(local_date(member.valid_from)),
+        str(member.last_day or ""),
+        str(local_date(member.last_used_at)) if member.last_used_at else "",
+    ]  # fmt: skip
 
 
 def _personal(event: Event) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from companies.views import details, invitations, log, members, roles, switch
+from companies.views import details, export, invitations, invite_many, log, members, roles, switch
 
 app_name = "companies"
 
@@ -15,6 +15,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_COMPANY}choose/", switch.choose, name="choose"),
     path(f"{_COMPANY}members/", members.members, name="members"),
     path(f"{_COMPANY}members/invite/", invitations.invite, name="invite"),
+    path(f"{_COMPANY}members/invite-many/", invite_many.invite_many, name="invite_many"),
+    path(f"{_COMPANY}members/invite-many/send/", invite_many.send_many, name="send_many"),
+    path(
+        f"{_COMPANY}members/invite-many/faults/",
+        invite_many.download_faults,
+        name="download_faults",
+    ),
+    path(f"{_COMPANY}members/export/csv/", export.export_csv, name="export_members_csv"),
+    path(f"{_COMPANY}members/export/xlsx/", export.export_xlsx, name="export_members_xlsx"),
     path(_MEMBER, members.member, name="member"),
     path(f"{_MEMBER}roles/", members.change_roles, name="change_roles"),
     path(f"{_MEMBER}suspend/", members.suspend, name="suspend_member"),

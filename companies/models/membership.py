@@ -95,6 +95,11 @@ class Membership(UUIDModel):
         return self.suspended_at is not None
 
     @property
+    def last_day(self) -> date | None:
+        """The Stockholm date of its last moment, if it has an end."""
+        return local_date(self.valid_until - timedelta.resolution) if self.valid_until else None
+
+    @property
     def is_main_contact(self) -> bool:
         """Whether the company's mail about the customer relation goes to this member."""
         return self.company.main_contact_id == self.pk

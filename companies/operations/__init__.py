@@ -5,6 +5,11 @@ for is decided under that lock, by the rights that the asking member has then (`
 """
 
 from companies.operations.acceptance import accept_invitation
+from companies.operations.bulk import (
+    MOST_INVITATIONS,
+    find_faults,
+    invite_people,
+)
 from companies.operations.details import (
     CompanyFacts,
     InvoiceFacts,
@@ -13,6 +18,7 @@ from companies.operations.details import (
     update_company,
     update_invoice_address,
 )
+from companies.operations.drafts import Draft, DraftTable, read_drafts
 from companies.operations.invitations import (
     invite_person,
     resend_invitation,
@@ -25,6 +31,7 @@ from companies.operations.members import (
     grant_role,
     leave_company,
     reactivate_member,
+    record_export,
     suspend_member,
 )
 from companies.operations.registration import register_company, register_company_for
@@ -45,15 +52,19 @@ from companies.operations.rules import (
     OwnerOnlyError,
     OwnMembershipError,
     OwnRolesError,
+    RowsRefusedError,
     lock_company_for,
 )
 
 __all__ = [
     "AUDITOR_DAYS",
+    "MOST_INVITATIONS",
     "AlreadyInvitedError",
     "AlreadyMemberError",
     "CompanyExistsError",
     "CompanyFacts",
+    "Draft",
+    "DraftTable",
     "FirmRoleError",
     "InvitationGoneError",
     "InvoiceFacts",
@@ -67,17 +78,22 @@ __all__ = [
     "OwnMembershipError",
     "OwnRolesError",
     "OwnerOnlyError",
+    "RowsRefusedError",
     "accept_invitation",
     "add_member",
     "change_main_contact",
     "change_roles",
     "choose_company",
     "end_membership",
+    "find_faults",
     "grant_role",
+    "invite_people",
     "invite_person",
     "leave_company",
     "lock_company_for",
     "reactivate_member",
+    "read_drafts",
+    "record_export",
     "register_company",
     "register_company_for",
     "resend_invitation",

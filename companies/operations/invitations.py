@@ -47,9 +47,33 @@ def invite_person(
     check_roles(company, roles)
     check_owner_rights(permissions, roles)
     email = email.strip().lower()
-    if Membership.objects.filter(company=company, user__email=email, valid_until=None).exists():
+    members = Membership.objects.open(settled(now)).filter(company=company)
+    if members.filter(user__email=email).exists():
         raise AlreadyMemberError
     _make_room(company, email, now)
+    return send_new(
+        company=company,
+        email=email,
+        full_name=full_name,
+        roles=roles,
+        acting=acting,
+        actor=actor,
+        now=now,
+    )
+
+
+@step
+def send_new(
+    *,
+    company: Company,
+    email: str,
+    full_name: str,
+    roles: Collection[Role],
+    acting: Membership,
+    actor: Actor,
+    now: datetime,
+) -> Invitation:
+    """Send an invitation that is known to be right. Call under the company's lock."""
     invitation = Invitation.objects.create(
         company=company,
         email=email,

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from accounts.models import User
 from auditlog.actors import Actor
+from auditlog.models import Event
 from auditlog.operations import audit
 from companies import signals
 from companies.events import MemberEvent
@@ -38,7 +39,7 @@ def add_member(
     """
     company = lock_company(company.pk)
     check_roles(company, roles)
-    if Membership.objects.filter(company=company, user=user, valid_until=None).exists():
+    if Membership.objects.open(settled(now)).filter(company=company, user=user).exists():
         raise AlreadyMemberError
     membership = Membership.objects.create(company=company, user=user, valid_from=now)
     audit(MemberEvent.ADDED, actor=actor, now=now, company=company.ref, target=user.ref)
@@ -188,6 +189,18 @@ def leave_company(*, membership: Membership, actor: Actor, now: datetime) -> Mem
         raise MemberGoneError
     _check_can_be_shut_out(company, member, frozenset(Permission), at=now)
     return _end(member, reason="left", actor=actor, now=now)
+
+
+@use_case
+def record_export(*, acting: Membership, kind: str, actor: Actor, now: datetime) -> Event:
+    """Write down that somebody took the list of members out of here."""
+    return audit(
+        MemberEvent.EXPORTED,
+        actor=actor,
+        now=now,
+        company=acting.company.ref,
+        data={"kind": kind},
+    )
 
 
 def _check_can_be_shut_out(

@@ -1,7 +1,7 @@
 """What is refused in a company and why, and the checks that several operations share."""
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 from django.utils.translation import gettext_lazy as _
@@ -29,6 +29,16 @@ class AlreadyMemberError(DomainError):
 
 class AlreadyInvitedError(DomainError):
     message = _("This address has an open invitation. Send it again from the list of members.")
+
+
+class RowsRefusedError(DomainError):
+    """Some rows of many are wrong, and so nothing is done; `faults` says what, by line."""
+
+    message = _("Nothing is sent yet: some rows need your attention.")
+
+    def __init__(self, faults: Mapping[int, str]) -> None:
+        super().__init__()
+        self.faults = faults
 
 
 class NoRoleError(DomainError):

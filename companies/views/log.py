@@ -19,10 +19,10 @@ from companies.models import Company, Permission
 from companies.queries import list_people_ever_in
 from companies.rendering import describe, list_cells, list_columns
 from vop.lib.clock import local_date
+from vop.lib.tables import BYTE_ORDER_MARK
 
 FILTERS = ("group", "person", "since", "until", "outcome")
 EVENT_KEY = re.compile(r"[0-9]{1,18}")
-BYTE_ORDER_MARK = "\ufeff"  # without it Excel takes UTF-8 for something else
 
 
 @require_safe

@@ -20,10 +20,11 @@ from auditlog.operations import audit
 from auditlog.queries import LogFilter, read_log
 from companies.events import CompanyEvent, MemberEvent
 from companies.models import Company, Role
-from companies.rendering import defuse, describe
+from companies.rendering import describe
 from tests.factories.accounts import make_user
 from tests.factories.companies import join_company
 from vop.lib.db import use_case
+from vop.lib.tables import defuse
 
 SignIn = Callable[[User], Client]
 

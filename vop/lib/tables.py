@@ -1,0 +1,142 @@
+"""Tables that people bring and take: CSV in any usual coding comes in, CSV and XLSX go out."""
+
+import csv
+import io
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import xlsxwriter
+from django.utils.translation import gettext_lazy as _
+
+from vop.lib.errors import DomainError
+
+MOST_BYTES: Final = 1024 * 1024
+BYTE_ORDER_MARK: Final = "\ufeff"  # without it Excel takes UTF-8 for something else
+_DELIMITERS: Final = ";,\t"
+_WORKBOOK_START: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # XLSX, XLS
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+_CONTROL_STARTS: Final = ("\t", "\r", "\n")
+
+
+class TableError(DomainError):
+    message = _("The file can't be read as a table. Save it as CSV and try again.")
+
+
+class WorkbookError(TableError):
+    message = _("This is a workbook. Save it as CSV in the spreadsheet, then choose that file.")
+
+
+class TableTooLargeError(TableError):
+    message = _("The file is too large: at most 1 MB. Split it in two.")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row of a table that isn't blank, and the line of the file on which it ends."""
+
+    number: int
+    cells: tuple[str, ...]
+
+
+def decode_table(raw: bytes) -> str:
+    """Return the text of a CSV file in UTF-8, UTF-16 or Windows-1252, with or without a mark.
+
+    Raises: WorkbookError, TableTooLargeError, TableError.
+    """
+    if len(raw) > MOST_BYTES:
+        raise TableTooLargeError
+    if raw.startswith(_WORKBOOK_START):
+        raise WorkbookError
+    try:
+        text = raw.decode(_guess_coding(raw))
+    except UnicodeDecodeError as error:
+        raise TableError from error
+    if "\0" in text:
+        raise TableError
+    return text
+
+
+def parse_table(text: str) -> list[Line]:
+    """Return the rows of a text, split at semicolons, commas or tabs, whichever it uses.
+
+    Raises: TableError.
+    """
+    text = text.removeprefix(BYTE_ORDER_MARK)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_guess_delimiter(text))
+    lines = []
+    try:
+        for cells in reader:
+            stripped = tuple(cell.strip() for cell in cells)
+            if any(stripped):
+                lines.append(Line(reader.line_num, stripped))
+    except csv.Error as error:
+        raise TableError from error
+    return lines
+
+
+def write_csv(rows: Iterable[Sequence[str]]) -> str:
+    """Return a CSV file that spreadsheets of the Nordics open by a double click."""
+    return BYTE_ORDER_MARK + join_table([defuse(cell) for cell in row] for row in rows)
+
+
+def join_table(rows: Iterable[Sequence[str]]) -> str:
+    """Return rows as text that `parse_table` reads the same again; not for spreadsheets."""
+    out = io.StringIO(newline="")
+    csv.writer(out, delimiter=";").writerows(rows)
+    return out.getvalue()
+
+
+def write_workbook(title: str, rows: Iterable[Sequence[str]]) -> bytes:
+    """Return an XLSX file with one sheet, its first row as the heading; every cell is a text."""
+    out = io.BytesIO()
+    book: Any = xlsxwriter.Workbook(out, {"constant_memory": True})
+    sheet = book.add_worksheet(title[:31])
+    bold = book.add_format({"bold": True})
+    sheet.freeze_panes(1, 0)
+    for number, row in enumerate(rows):
+        for column, cell in enumerate(row):
+            sheet.write_string(number, column, cell, None if number else bold)
+    sheet.set_column(0, 20, 22)
+    book.close()
+    return out.getvalue()
+
+
+def defuse(cell: str) -> str:
+    """Keep a spreadsheet from taking what somebody typed for a formula."""
+    is_risky = cell.lstrip().startswith(_FORMULA_STARTS) or cell.startswith(_CONTROL_STARTS)
+    return f"'{cell}" if is_risky else cell
+
+
+def _guess_coding(raw: bytes) -> str:
+    if raw.startswith(BOM_UTF8):
+        return "utf-8-sig"
+    if raw.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        return "utf-16"
+    if raw[1:2] == b"\0":  # Latin letters in UTF-16 without a mark
+        return "utf-16-le"
+    if raw[:1] == b"\0":
+        return "utf-16-be"
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return "cp1252" if _fits(raw, "cp1252") else "latin-1"
+    return "utf-8"
+
+
+def _fits(raw: bytes, coding: str) -> bool:
+    try:
+        raw.decode(coding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _guess_delimiter(text: str) -> str:
+    """Return what separates the first line that has anything of the kind."""
+    for line in text.splitlines():
+        counts = {mark: line.count(mark) for mark in _DELIMITERS}
+        if any(counts.values()):
+            return max(counts, key=lambda mark: counts[mark])
+    return _DELIMITERS[0]
