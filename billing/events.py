@@ -31,3 +31,14 @@ class CatalogueEvent(EventType):
     PRICE_CHANGED = "price.changed", _("Price set"), _KEPT
     VAT_RATE_CHANGED = "vat_rate.changed", _("VAT rate set"), _KEPT
     SELLER_CHANGED = "seller.changed", _("Seller changed"), _KEPT
+
+
+class ErpEvent(EventType):
+    SAVED = "erp.saved", _("ERP connection saved"), _KEPT
+    KEY_ISSUED = "erp.key_issued", _("API key issued"), _KEPT
+    SECRET_RENEWED = "erp.secret_renewed", _("Signing secret renewed"), _KEPT
+    DISABLED = "erp.disabled", _("ERP connection disabled"), _KEPT
+    EXPORTED = "basis.exported", _("Invoice basis handed over"), _KEPT
+    EXPORT_FAILED = "basis.export_failed", _("Invoice basis could not be handed over"), _KEPT
+    REPLAYED = "basis.replayed", _("Invoice basis handed over again"), _KEPT
+    ACKNOWLEDGED = "basis.acknowledged", _("Invoice made of the basis"), _KEPT

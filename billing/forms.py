@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, Final
 
 from django import forms
@@ -9,19 +10,22 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from billing.models import CURRENCIES, Plan, VatClass
-from billing.operations import PlanFacts
+from billing.models import CURRENCIES, ErpConnection, Plan, VatClass
+from billing.operations import ConnectionFacts, PlanFacts, ReceiptFacts
 from billing.queries import list_plans
 from companies.models import parse_org_number, parse_vat_number
 from services.models import Seat
 from services.operations import Cell
 from services.queries import list_offered_services
+from vop.lib.clock import local_midnight
 from vop.lib.errors import DomainError
 from vop.lib.giro import WrongNumberError, parse_bankgiro
+from vop.lib.money import to_cents
 
 MOST_SEATS: Final = 10_000
 MOST_CELLS: Final = 5_000
 BROKEN_TABLE: Final = _("The table was damaged on its way. Load the page again.")
+MOST_BASES: Final = 200
 
 
 class DateInput(forms.DateInput):
@@ -227,6 +231,85 @@ class VatRateForm(forms.Form):
         widget=DateInput,
         help_text=_("Empty: until another rate begins."),
     )
+
+
+class ConnectionForm(forms.Form):
+    """A system of the seller's that bases go to."""
+
+    name = forms.CharField(label=_("Name"), max_length=80)
+    webhook_url = forms.CharField(
+        label=_("Webhook address"),
+        max_length=500,
+        required=False,
+        help_text=_("Told of each approved basis. Empty: it asks by itself."),
+    )
+    may_acknowledge = forms.BooleanField(
+        label=_("May acknowledge"),
+        required=False,
+        initial=True,
+        help_text=_("May say which invoice it made of a basis."),
+    )
+    since = forms.DateField(
+        label=_("Tell of what is approved from"),
+        required=False,
+        widget=DateInput,
+        help_text=_("Empty: from now on."),
+    )
+
+    def __init__(self, data: Any = None, *, connection: ErpConnection | None = None) -> None:
+        super().__init__(data)
+        if connection is not None:
+            del self.fields["since"]
+            self.initial = {name: getattr(connection, name) for name in self.fields}
+
+    @property
+    def facts(self) -> ConnectionFacts:
+        """What was entered, once the form is valid."""
+        asked = self.cleaned_data
+        return ConnectionFacts(asked["name"], asked["webhook_url"], asked["may_acknowledge"])
+
+    @property
+    def told_since(self) -> datetime | None:
+        """The instant from which bases are told of, if a day was named."""
+        day = self.cleaned_data.get("since")
+        return None if day is None else local_midnight(day)
+
+
+class ReceiptForm(forms.Form):
+    """What the accounts say of the invoice that they made; amounts are decimal strings."""
+
+    invoice_number = forms.CharField(max_length=40)
+    payable = forms.DecimalField(max_digits=17, decimal_places=2)
+    currency = forms.ChoiceField(choices=CURRENCIES)
+    ocr = forms.CharField(max_length=40, required=False)
+
+    @property
+    def facts(self) -> ReceiptFacts:
+        """What was sent, once the form is valid."""
+        asked = self.cleaned_data
+        return ReceiptFacts(
+            invoice_number=asked["invoice_number"],
+            payable_cents=to_cents(asked["payable"]),
+            currency=asked["currency"],
+            ocr=asked["ocr"],
+        )
+
+
+class BasesQuery(forms.Form):
+    """Which bases the accounts ask for."""
+
+    series = forms.CharField(max_length=20, required=False)
+    after = forms.RegexField(r"^[^\s]{1,20}-[0-9]{1,9}$", required=False)
+    state = forms.ChoiceField(
+        choices=[("all", "all"), ("unacknowledged", "unacknowledged")], required=False
+    )
+    limit = forms.IntegerField(min_value=1, max_value=MOST_BASES, required=False)
+
+    @property
+    def place(self) -> tuple[str, int] | None:
+        """The series and number to go on after."""
+        series, _dash, number = self.cleaned_data["after"].rpartition("-")
+        return (series, int(number)) if number else None
 
 
 class SellerForm(forms.Form):

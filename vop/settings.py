@@ -46,6 +46,10 @@ DEFAULT_FROM_EMAIL: str = env.str("DEFAULT_FROM_EMAIL", "vop <no-reply@localhost
 OIDC_LOGOUT_ALLOWED_HOSTS: list[str] = env.list(
     "OIDC_LOGOUT_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "::1"] if DEMO else []
 )
+# Hosts of our own network that webhooks of billing may lead to (docs/billing.md).
+ERP_ALLOWED_HOSTS: list[str] = env.list(
+    "ERP_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "::1"] if DEMO else []
+)
 SECURITY_CONTACT: str = env.str("SECURITY_CONTACT", "mailto:security@localhost")
 LOG_LEVEL: str = env.str("LOG_LEVEL", "INFO")
 LOG_JSON: bool = env.bool("LOG_JSON", not DEBUG)
@@ -180,6 +184,7 @@ CELERY_BEAT_SCHEDULE = {
     "purge-sessions": {"task": "accounts.purge_sessions", "schedule": crontab(minute="50")},
     "purge-jobs": {"task": "vop.purge_jobs", "schedule": crontab(hour="4", minute="10")},
     "run-billing": {"task": "billing.run_renewals", "schedule": crontab(minute="20")},
+    "tell-erp": {"task": "billing.plan_deliveries", "schedule": 60.0},
     "tick-status": {"task": "statuspage.tick", "schedule": 60.0},
     "plan-updates": {"task": "statuspage.plan_updates", "schedule": crontab(hour="4", minute="30")},
     "rotate-signing-keys": {"task": "oidc.rotate_signing_keys", "schedule": crontab(minute="40")},

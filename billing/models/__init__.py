@@ -9,6 +9,15 @@ from billing.models.bases import (
     Seller,
     VatTotal,
 )
+from billing.models.exports import (
+    BasisDelivery,
+    DeliveryAttempt,
+    ErpConnection,
+    ErpConnectionQuerySet,
+    ErpKey,
+    ErpKeyQuerySet,
+    ErpReceipt,
+)
 from billing.models.plans import CURRENCIES, Plan, PlanQuerySet, Price, VatClass, VatRate
 from billing.models.runs import BillingRun, BillingRunItem
 from billing.models.subscriptions import (
@@ -20,10 +29,17 @@ from billing.models.subscriptions import (
 
 __all__ = [
     "CURRENCIES",
+    "BasisDelivery",
     "BasisLine",
     "BasisLineQuerySet",
     "BillingRun",
     "BillingRunItem",
+    "DeliveryAttempt",
+    "ErpConnection",
+    "ErpConnectionQuerySet",
+    "ErpKey",
+    "ErpKeyQuerySet",
+    "ErpReceipt",
     "InvoiceBasis",
     "InvoiceBasisQuerySet",
     "NumberSeries",

@@ -145,7 +145,14 @@ class InvoiceBasis(UUIDModel):
                 name="basis_below_zero_is_a_credit",
             ),
         ]
-        indexes = [models.Index(fields=["company", "-billing_date"], name="basis_of_company")]
+        indexes = [
+            models.Index(fields=["company", "-billing_date"], name="basis_of_company"),
+            models.Index(
+                fields=["approved_at"],
+                condition=Q(number__isnull=False),
+                name="basis_to_tell_of",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.label

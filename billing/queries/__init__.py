@@ -16,7 +16,17 @@ from billing.queries.catalogue import (
     list_plans,
     load_catalogue,
 )
-from billing.queries.exports import list_credited
+from billing.queries.exports import (
+    LONGEST_APPROVAL,
+    ExportCounts,
+    count_exports,
+    find_erp_key,
+    get_receipt,
+    list_approved,
+    list_credited,
+    list_run_bases,
+    list_untold,
+)
 from billing.queries.previews import (
     TERMS_VERSION,
     OrderPreview,
@@ -42,9 +52,11 @@ from billing.queries.subscriptions import (
 )
 
 __all__ = [
+    "LONGEST_APPROVAL",
     "TERMS_VERSION",
     "BasisPage",
     "CustomerPreview",
+    "ExportCounts",
     "Offer",
     "OrderPreview",
     "RunTotals",
@@ -52,14 +64,18 @@ __all__ = [
     "SeatPrice",
     "SeatRow",
     "SubscriptionRow",
+    "count_exports",
     "count_taken_seats",
     "describe_offer",
+    "find_erp_key",
     "get_basis_page",
     "get_current_seller",
     "get_draft",
     "get_plan",
+    "get_receipt",
     "get_run_totals",
     "lay_out_seats",
+    "list_approved",
     "list_bases",
     "list_credited",
     "list_due_payers",
@@ -68,8 +84,10 @@ __all__ = [
     "list_offers",
     "list_parked",
     "list_plans",
+    "list_run_bases",
     "list_seat_prices",
     "list_subscription_rows",
+    "list_untold",
     "load_catalogue",
     "load_state",
     "preview_order",

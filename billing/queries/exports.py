@@ -1,8 +1,57 @@
 """What leaves billing, and what became of it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from billing.models import InvoiceBasis
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+
+from billing.models import (
+    BasisDelivery,
+    BasisLine,
+    BillingRun,
+    ErpConnection,
+    ErpKey,
+    ErpReceipt,
+    InvoiceBasis,
+)
+
+# An approval writes its instant when it begins, and may commit this much later.
+LONGEST_APPROVAL = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class ExportCounts:
+    """How far the bases of a run have come: each count is part of the one before."""
+
+    approved: int
+    exported: int
+    acknowledged: int
+
+    @property
+    def is_exported(self) -> bool:
+        """Whether all that is approved has arrived."""
+        return self.approved == self.exported
+
+    @property
+    def is_acknowledged(self) -> bool:
+        """Whether there is a receipt for all that is approved."""
+        return self.approved == self.acknowledged
+
+
+def find_erp_key(digest: str, *, at: datetime) -> ErpKey | None:
+    """Return a key in force of an active connection."""
+    return (
+        ErpKey.objects.in_force(at)
+        .filter(digest=digest, connection__disabled_at=None)
+        .select_related("connection")
+        .first()
+    )
+
+
+def get_receipt(basis: InvoiceBasis) -> ErpReceipt | None:
+    """Return what the accounts said of a basis."""
+    return ErpReceipt.objects.filter(basis=basis).first()
 
 
 def list_credited(basis: InvoiceBasis) -> Sequence[InvoiceBasis]:
@@ -15,3 +64,51 @@ def list_credited(basis: InvoiceBasis) -> Sequence[InvoiceBasis]:
         .order_by("series", "number", "pk")
         .distinct()
     )
+
+
+def list_approved(
+    *, series: str = "", after: tuple[str, int] | None = None, only_unacknowledged: bool = False
+) -> QuerySet[InvoiceBasis]:
+    """List approved bases by series and number, after one of them.
+
+    Within a series a later number is never committed before an earlier one, since the series' row
+    is locked until the commit. A series of last year can still grow this year.
+    """
+    bases = InvoiceBasis.objects.filter(number__isnull=False)
+    if series:
+        bases = bases.filter(series=series)
+    if after is not None:
+        code, number = after
+        bases = bases.filter(Q(series__gt=code) | Q(series=code, number__gt=number))
+    if only_unacknowledged:
+        bases = bases.filter(receipt=None)
+    return bases.select_related("receipt").order_by("series", "number", "pk")
+
+
+def list_untold(connection: ErpConnection, *, limit: int) -> Sequence[InvoiceBasis]:
+    """List approved bases that a connection has no delivery of, by their numbers."""
+    told = BasisDelivery.objects.filter(connection=connection, basis=OuterRef("pk"))
+    return list(
+        InvoiceBasis.objects.filter(
+            ~Exists(told), number__isnull=False, approved_at__gte=connection.told_through
+        ).order_by("series", "number", "pk")[:limit]
+    )
+
+
+def list_run_bases(run: BillingRun) -> QuerySet[InvoiceBasis]:
+    """List the bases with a line of a run, drafts last."""
+    lines = BasisLine.objects.filter(run=run, basis=OuterRef("pk"))
+    return InvoiceBasis.objects.filter(Exists(lines)).order_by("series", "number", "pk")
+
+
+def count_exports(bases: QuerySet[InvoiceBasis]) -> ExportCounts:
+    """Count how far bases have come."""
+    arrived = BasisDelivery.objects.filter(basis=OuterRef("pk"), exported_at__isnull=False)
+    has_arrived = Q(Exists(arrived)) | Q(receipt__isnull=False)
+    approved = Q(number__isnull=False)
+    counts = bases.order_by().aggregate(
+        approved=Count("pk", filter=approved),
+        exported=Count("pk", filter=approved & has_arrived),
+        acknowledged=Count("pk", filter=approved & Q(receipt__isnull=False)),
+    )
+    return ExportCounts(**counts)

@@ -6,17 +6,25 @@ from billing.rendering.content import (
     describe_seller,
     hash_content,
 )
+from billing.rendering.documents import describe_document, describe_receipt, describe_summary
 from billing.rendering.payment import payment_reference
 from billing.rendering.pdf import get_pdf, render_pdf
 from billing.rendering.ubl import render_ubl
+from billing.rendering.webhook import build_message, make_signing_secret, sign_message
 
 __all__ = [
+    "build_message",
     "describe_content",
     "describe_customer",
+    "describe_document",
+    "describe_receipt",
     "describe_seller",
+    "describe_summary",
     "get_pdf",
     "hash_content",
+    "make_signing_secret",
     "payment_reference",
     "render_pdf",
     "render_ubl",
+    "sign_message",
 ]

@@ -17,7 +17,7 @@ from billing import engine
 from billing.engine.catalogue import EU_COUNTRIES
 from billing.models import BasisLine, InvoiceBasis
 from billing.queries import BasisPage
-from billing.rendering.payment import payment_reference
+from billing.rendering.payment import due_date, payment_reference
 from vop.lib.money import from_cents, to_cents
 
 _SCHEMAS: Final = "urn:oasis:names:specification:ubl:schema:xsd:"
@@ -259,12 +259,6 @@ def price_of(line: BasisLine) -> tuple[int, Decimal, int]:
     if to_cents(line.unit_price * quantity) == net:
         return quantity, line.unit_price, 1
     return quantity, from_cents(net), quantity
-
-
-def due_date(basis: InvoiceBasis) -> date | None:
-    """Return when it is to be paid, by the terms that were copied; None when none were."""
-    days = basis.seller_snapshot.get("payment_days")
-    return None if days is None else basis.billing_date + timedelta(days=days)
 
 
 def _classify(category: str, rate: Decimal, basis: InvoiceBasis) -> _Vat:

@@ -1,5 +1,6 @@
 """Pages of buying, subscriptions and invoice bases."""
 
+from billing.views.api import api_bases, api_basis, api_receipt, api_ubl
 from billing.views.bases import bases, basis, basis_pdf
 from billing.views.orders import buy, catalogue, confirm_order
 from billing.views.seat_matrix import save_seat_matrix, seat_matrix
@@ -12,6 +13,10 @@ from billing.views.subscriptions import (
 )
 
 __all__ = [
+    "api_bases",
+    "api_basis",
+    "api_receipt",
+    "api_ubl",
     "bases",
     "basis",
     "basis_pdf",

@@ -17,6 +17,7 @@ DOCS = sorted(
     for file in chain(
         ROOT.glob("*.md"), (ROOT / "docs").rglob("*.md"), (ROOT / "deploy").rglob("*.md")
     )
+    if "node_modules" not in file.parts  # an example's own, once it is installed
 )
 LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]+)")
 ABBREVIATED = re.compile(r"`(\w+)\.signals\.(\w+)`((?:, `\w+`)*)")

@@ -8,7 +8,7 @@ from billing.models import InvoiceBasis, Plan, Seller, Subscription
 from companies.models import Permission
 from tests.factories.billing import buy, make_plan, make_seller, make_vat_rate
 from tests.factories.services import make_service
-from tests.matrix.rules import GET, POST, Lookup, Rule, World, company
+from tests.matrix.rules import GET, POST, Lookup, Rule, World, company, provider
 
 RULES: Mapping[str, Rule] = {
     "billing:catalogue": company(Permission.ORDER_CREATE),
@@ -24,6 +24,10 @@ RULES: Mapping[str, Rule] = {
     "billing:bases": company(Permission.BASIS_VIEW),
     "billing:basis": company(Permission.BASIS_VIEW),
     "billing:basis_pdf": company(Permission.BASIS_VIEW),
+    "billing:api_bases": provider(),
+    "billing:api_basis": provider(),
+    "billing:api_ubl": provider(),
+    "billing:api_receipt": provider(),
 }
 
 
