@@ -15,6 +15,7 @@ class Listener(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.tokens: list[str] = []
+        self.names: list[set[str]] = []  # of the parameters of each call
 
     @property
     def url(self) -> str:
@@ -26,7 +27,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        self.server.tokens += parse_qs(body).get("logout_token", [])
+        sent = parse_qs(body)
+        self.server.names.append(set(sent))
+        self.server.tokens += sent.get("logout_token", [])
         self.send_response(self.server.status)
         self.send_header("Location", "/elsewhere")
         self.send_header("Content-Length", "0")

@@ -3,6 +3,7 @@
 Those about DPoP proofs at the resource are in test_dpop.py.
 """
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -82,6 +83,36 @@ def test_fapi2_happy_flow(make_fapi: MakeFapi, alg: str) -> None:
     assert jwt.get_unverified_header(tokens["id_token"])["alg"] == "ES256"
     assert fapi.read_id_token(tokens["id_token"])["nonce"] == "the nonce"
     assert fapi.userinfo(tokens["access_token"]).status_code == 200
+
+
+def test_fapi2_happy_flow_resource_takes_any_usual_header(fapi: FapiParty) -> None:
+    token = fapi.get_tokens()["access_token"]
+    for accept in ("*/*", "application/json;charset=utf-8", "application/json, */*;q=0.1"):
+        headers = {
+            "Authorization": f"DPoP {token}",
+            "DPoP": fapi.proof("GET", "userinfo", token=token),
+            "Accept": accept,
+            "x-fapi-customer-ip-address": "198.51.100.119",
+            "x-fapi-interaction-id": "b2bef873-2fd9-4f5c-a1c2-6d6d1a5d1e5a",
+        }
+        response = fapi.service.get("/oidc/userinfo", headers=headers)
+        assert response.status_code == 200
+        assert response.headers["Content-Type"] == "application/json"
+
+
+def test_fapi2_test_claims_parameter_identity_claims(fapi: FapiParty) -> None:
+    told = fapi.service.get("/oidc/.well-known/openid-configuration").json()
+    wanted = {name: {"essential": True} for name in told["claims_supported"]}
+    del wanted["acr"]  # an essential one without values is whatever it is (Core 5.5.1.1)
+    asked = {"id_token": {**wanted, "acr": None}, "userinfo": wanted}
+    body = fapi.get_tokens(scope="openid", claims=json.dumps(asked), acr_values="x")
+    claims = fapi.read_id_token(body["id_token"])
+    assert set(told["claims_supported"]) - set(claims) == set()
+    of_the_token = {
+        "iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "azp", "sid", "amr", "acr",
+    }  # fmt: skip
+    info = fapi.userinfo(body["access_token"]).json()
+    assert set(told["claims_supported"]) - of_the_token - set(info) == set()
 
 
 def test_fapi2_user_rejects_authentication(fapi: FapiParty) -> None:
