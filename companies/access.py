@@ -7,8 +7,8 @@ from django.core import signing
 from django.core.exceptions import PermissionDenied
 
 from accounts.models import User
-from companies.models import Company, Invitation, Membership, Permission
-from companies.queries import get_invitation, get_member, get_membership
+from companies.models import Company, Invitation, Mandate, Membership, Permission
+from companies.queries import get_invitation, get_mandate, get_member, get_membership
 from vop.lib.errors import NotFound
 
 INVITATION_SALT = "companies.invitation"
@@ -49,6 +49,17 @@ def get_invitation_for(company: Company, invitation_id: uuid.UUID) -> Invitation
     if invitation is None or invitation.company_id != company.pk:
         raise NotFound
     return invitation
+
+
+def get_mandate_for(company: Company, mandate_id: uuid.UUID) -> Mandate:
+    """Return a mandate that the company of a page gave, holds or is asked for.
+
+    Raises: NotFound.
+    """
+    mandate = get_mandate(company.pk, mandate_id)
+    if mandate is None:
+        raise NotFound
+    return mandate
 
 
 def sign_invitation(invitation: Invitation) -> str:

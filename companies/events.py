@@ -62,3 +62,23 @@ class MemberEvent(EventType):
         Retention.THIRTEEN_MONTHS,
     )
     ENDED = "member.ended", _("Membership ended"), Retention.SEVEN_YEARS
+
+
+class MandateEvent(EventType):
+    REQUESTED = "mandate.requested", _("Mandate asked for"), Retention.SEVEN_YEARS
+    APPROVED = "mandate.approved", _("Mandate approved"), Retention.SEVEN_YEARS
+    DECLINED = "mandate.declined", _("Mandate declined"), Retention.SEVEN_YEARS
+    WITHDRAWN = "mandate.withdrawn", _("Request for a mandate withdrawn"), Retention.SEVEN_YEARS
+    LAPSED = "mandate.lapsed", _("Request for a mandate lapsed"), Retention.SEVEN_YEARS
+    EXPIRY_WARNED = "mandate.expiry_warned", _("End of a mandate told"), Retention.SEVEN_YEARS
+    EXPIRED = "mandate.expired", _("Mandate reached its end"), Retention.SEVEN_YEARS
+    ENDED = "mandate.ended", _("Mandate ended"), Retention.SEVEN_YEARS
+    SUPERSEDED = "mandate.superseded", _("Mandate superseded by a new one"), Retention.SEVEN_YEARS
+    LEAD_CHANGED = "mandate.lead_changed", _("Engagement lead changed"), Retention.SEVEN_YEARS
+
+
+class AssignmentEvent(EventType):
+    CREATED = "assignment.created", _("Person assigned"), Retention.SEVEN_YEARS
+    ENDED = "assignment.ended", _("Assignment ended"), Retention.SEVEN_YEARS
+    BLOCKED = "assignment.blocked", _("Person of a firm blocked"), Retention.SEVEN_YEARS
+    UNBLOCKED = "assignment.unblocked", _("Person of a firm let in again"), Retention.SEVEN_YEARS

@@ -1,10 +1,14 @@
-"""The mails about getting into a company."""
+"""The mails about getting into a company, and about who acts for it."""
+
+from collections.abc import Mapping
+from datetime import datetime
 
 from django.urls import reverse
 
 from accounts.models import User
 from companies.access import sign_invitation
-from companies.models import Company, Invitation
+from companies.models import Company, Invitation, Mandate, Permission
+from companies.queries import list_people_who_may
 from vop.lib.clock import local_date
 from vop.lib.mail import enqueue_mail
 
@@ -41,3 +45,75 @@ def send_welcome(company: Company, owner: User, *, is_new: bool) -> None:
         },
         language=owner.language,
     )
+
+
+def send_mandate_request(mandate: Mandate, *, at: datetime) -> None:
+    """Ask the owners of the side that answers."""
+    side = mandate.answering_side
+    facts = {
+        "asker": mandate.party(Mandate.Side(mandate.requested_side)).name,
+        "is_for_client": side == Mandate.Side.CLIENT,
+        "answer_by": local_date(mandate.answer_by),
+    }
+    _tell(mandate, side, "companies/mandate_request", facts, at=at)
+
+
+def send_mandate_approved(mandate: Mandate, *, at: datetime) -> None:
+    """Tell both sides that a mandate was agreed: somebody's access grew."""
+    for side in Mandate.Side:
+        _tell(mandate, side, "companies/mandate_approved", {}, at=at)
+
+
+def send_mandate_end(mandate: Mandate, *, at: datetime) -> None:
+    """Tell both sides that a mandate ended or will, or that a request came to nothing."""
+    facts = {
+        "reason": mandate.get_end_reason_display(),
+        "was_approved": mandate.approved_at is not None,
+        "is_over": mandate.is_over(at),
+    }
+    for side in Mandate.Side:
+        _tell(mandate, side, "companies/mandate_end", facts, at=at)
+
+
+def send_mandate_reminder(mandate: Mandate, *, days: int, at: datetime) -> None:
+    """Tell both sides that a mandate ends soon."""
+    for side in Mandate.Side:
+        _tell(mandate, side, "companies/mandate_reminder", {"days": days}, at=at)
+
+
+def send_block(mandate: Mandate, user: User, *, at: datetime) -> None:
+    """Tell the firm that its client shut somebody out."""
+    facts = {"person": user.display_name}
+    _tell(mandate, Mandate.Side.FIRM, "companies/mandate_block", facts, at=at)
+
+
+def _tell(
+    mandate: Mandate,
+    side: Mandate.Side,
+    template: str,
+    facts: Mapping[str, object],
+    *,
+    at: datetime,
+) -> None:
+    """Write to whom a mandate concerns on one side: its owners, and the firm's lead."""
+    company = mandate.party(side)
+    people = {
+        user.pk: user for user in list_people_who_may(Permission.MANDATE_APPROVE, company.pk, at=at)
+    }
+    if side == Mandate.Side.FIRM and mandate.lead is not None:
+        people[mandate.lead.user_id] = mandate.lead.user
+    for user in people.values():
+        enqueue_mail(
+            to=user.email,
+            template=template,
+            context={
+                "name": user.full_name,
+                "client": mandate.client.name,
+                "firm": mandate.firm.name,
+                "last_day": mandate.last_day,
+                # The page stands in the room that knows what a mandate covers.
+                "path": reverse("services:mandate", args=[company.pk, mandate.pk]),
+                **facts,
+            },
+            language=user.language,
+        )

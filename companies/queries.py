@@ -9,8 +9,11 @@ from django.db.models import F, Q, QuerySet
 from accounts.models import User
 from companies.models import (
     ROLE_PERMISSIONS,
+    Assignment,
+    Block,
     Company,
     Invitation,
+    Mandate,
     Membership,
     Permission,
     Role,
@@ -79,6 +82,51 @@ def get_default_membership(user: User, *, at: datetime) -> Membership | None:
     if len(memberships) == 1 or (memberships and memberships[0].last_used_at):
         return memberships[0]
     return None
+
+
+def list_clients_of(user: User, *, at: datetime) -> Sequence[Assignment]:
+    """List for whom a person works through their firms, one assignment for each client.
+
+    The last used first, with client and firm loaded.
+    """
+    rows = (
+        Assignment.objects.in_force(at)
+        .of_person(user.pk)
+        .select_related("mandate__client", "mandate__firm")
+        .order_by(F("last_used_at").desc(nulls_last=True), "mandate__client__name", "pk")
+    )
+    first: dict[uuid.UUID, Assignment] = {}
+    for assignment in rows:
+        first.setdefault(assignment.mandate.client_id, assignment)
+    return list(first.values())
+
+
+def list_workplaces(user: User, *, at: datetime) -> Sequence[Company]:
+    """List for whom a person may act: where they are a member, then their firms' clients."""
+    own = [membership.company for membership in list_memberships_of(user, at=at)]
+    clients = [assignment.mandate.client for assignment in list_clients_of(user, at=at)]
+    return list({company.pk: company for company in [*own, *clients]}.values())
+
+
+def get_assignment(user: User, company_id: uuid.UUID, *, at: datetime) -> Assignment | None:
+    """Return an assignment through which a person works for a company, or nothing."""
+    return (
+        Assignment.objects.in_force(at)
+        .of_person(user.pk)
+        .filter(mandate__client_id=company_id)
+        .select_related("mandate__client", "mandate__firm")
+        .order_by("pk")
+        .first()
+    )
+
+
+def get_workplace(user: User, company_id: uuid.UUID, *, at: datetime) -> Company | None:
+    """Return a company that a person may act for, as a member or through a firm, or nothing."""
+    membership = get_membership(user, company_id, at=at)
+    if membership is not None:
+        return membership.company
+    assignment = get_assignment(user, company_id, at=at)
+    return assignment.mandate.client if assignment else None
 
 
 def get_company_details(company_id: uuid.UUID) -> Company:
@@ -174,3 +222,52 @@ def list_people_who_may(
 def count_members(company_id: uuid.UUID, *, at: datetime) -> int:
     """Count who is in a company, without those who are suspended."""
     return Membership.objects.in_force(at).filter(company_id=company_id).count()
+
+
+def list_mandates_given(company_id: uuid.UUID) -> QuerySet[Mandate]:
+    """List the mandates that a client gave or is asked for, by firm, also those that are over."""
+    return Mandate.objects.filter(client_id=company_id).with_parties().by_firm()
+
+
+def list_mandates_held(company_id: uuid.UUID, text: str, *, at: datetime) -> QuerySet[Mandate]:
+    """List a firm's mandates that aren't over, by client, narrowed to names that contain a text."""
+    rows = Mandate.objects.open(at).filter(firm_id=company_id).with_parties().by_client()
+    wanted = text.replace("\0", "").strip()
+    if not wanted:
+        return rows
+    digits = wanted.replace("-", "").replace(" ", "")
+    named = Q(client__name__icontains=wanted)
+    return rows.filter(
+        named | Q(client__org_number__contains=digits) if digits.isdecimal() else named
+    )
+
+
+def get_mandate(company_id: uuid.UUID, mandate_id: uuid.UUID) -> Mandate | None:
+    """Return a mandate that a company is a party of, or nothing."""
+    parties = Q(client_id=company_id) | Q(firm_id=company_id)
+    return Mandate.objects.filter(parties, pk=mandate_id).with_parties().first()
+
+
+def list_assignments(mandate: Mandate, *, at: datetime) -> QuerySet[Assignment]:
+    """List who is assigned under a mandate, by name."""
+    return Assignment.objects.not_ended(at).filter(mandate=mandate).with_names().by_person()
+
+
+def list_people_of_firms(company_id: uuid.UUID, *, at: datetime) -> QuerySet[Assignment]:
+    """List who may act for a client right now through its firms, by name."""
+    return (
+        Assignment.objects.in_force(at)
+        .filter(mandate__client_id=company_id)
+        .with_names()
+        .by_person()
+    )
+
+
+def list_blocks(company_id: uuid.UUID, *, at: datetime) -> Sequence[Block]:
+    """List whom a client shuts out, by name."""
+    return list(
+        Block.objects.in_force(at)
+        .filter(company_id=company_id)
+        .select_related("user", "blocked_by")
+        .order_by("user__full_name", "user__email", "pk")
+    )

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from allauth.account.models import EmailAddress
-from django.db.models import Exists, F, FilteredRelation, Max, OuterRef, Q
+from django.db.models import F, FilteredRelation, Max, Q
 from oidc_provider.models import UserConsent
 
 from accounts.models import User
-from companies.models import Company, Membership, RoleGrant
-from companies.queries import list_memberships_of
+from companies.models import Company
+from companies.queries import list_workplaces
 from oidc.models import (
     AccessToken,
     ClientProfile,
@@ -20,7 +20,7 @@ from oidc.models import (
     RefreshToken,
     SigningKey,
 )
-from services.models import Entitlement, Seat
+from services.queries import has_ground
 
 
 def find_client(client_id: str) -> ClientProfile | None:
@@ -113,7 +113,7 @@ def list_companies_of(user: User, *, at: datetime) -> Sequence[Company]:
         .annotate(last=Max("created_at"))
         .values_list("company_id", "last")
     )
-    companies = [membership.company for membership in list_memberships_of(user, at=at)]
+    companies = list_workplaces(user, at=at)
     recent = sorted(
         (company for company in companies if company.pk in used),
         key=lambda company: used[company.pk],
@@ -123,17 +123,8 @@ def list_companies_of(user: User, *, at: datetime) -> Sequence[Company]:
 
 
 def list_grants_in_doubt(*, at: datetime, limit: int = 500) -> Sequence[Grant]:
-    """List live grants without a seat in force behind them; whether they end is not said here."""
-    held = Seat.objects.in_force(at).filter(
-        membership__in=Membership.objects.in_force(at),
-        membership__user=OuterRef("user"),
-        entitlement__in=Entitlement.objects.in_force(at),
-        entitlement__company=OuterRef("company"),
-        entitlement__service=OuterRef("client__service"),
-    )
-    role = RoleGrant.objects.in_force(at).filter(
-        membership__user=OuterRef("user"), membership__company=OuterRef("company")
-    )
+    """List live grants with nothing in force behind them; whether they end is not said here."""
+    ground = has_ground(at, user="user", company="company", service="client__service")
     switched_off = (
         Q(user__is_active=False)
         | Q(company__closed_at__lte=at)
@@ -142,7 +133,7 @@ def list_grants_in_doubt(*, at: datetime, limit: int = 500) -> Sequence[Grant]:
     )
     return list(
         Grant.objects.live()
-        .filter(~Exists(held) | ~Exists(role) | switched_off)
+        .filter(~ground | switched_off)
         .select_related("user", "company", "client__service", "client__client")
         .order_by("-created_at", "pk")[:limit]
     )

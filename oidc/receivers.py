@@ -12,8 +12,10 @@ from accounts.http import AnyRequest
 from accounts.models import User
 from accounts.queries import get_session_ref
 from auditlog.actors import Actor
+from companies import signals as company_signals
+from companies.models import Assignment, Block
 from oidc.models import Grant, RevocationReason
-from oidc.operations.grants import end_grants, revoke_grants
+from oidc.operations.grants import end_grants, end_grants_without_access, revoke_grants
 from services.access import Access, effective_access
 from services.models import Seat
 from services.signals import seat_ended
@@ -56,6 +58,21 @@ def end_grants_of_seat(seat: Seat, actor: Actor, now: datetime, **kwargs: Any) -
         actor=actor,
         now=now,
     )
+
+
+@receiver(company_signals.assignment_ended)
+def end_grants_of_assignment(
+    assignment: Assignment, actor: Actor, now: datetime, **kwargs: Any
+) -> None:
+    """Somebody's work for a client ended: so does what rested on it alone."""
+    client = assignment.mandate.client
+    end_grants_without_access(user=assignment.user, company=client, actor=actor, now=now)
+
+
+@receiver(company_signals.person_blocked)
+def end_grants_of_blocked(block: Block, actor: Actor, now: datetime, **kwargs: Any) -> None:
+    """A client shut somebody out: what rested on a mandate ends."""
+    end_grants_without_access(user=block.user, company=block.company, actor=actor, now=now)
 
 
 @receiver([account_signals.password_changed, account_signals.password_reset])

@@ -1,15 +1,17 @@
 """What there is to use, what a company may use, and who in it."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Self
 
 from django.db import models
 from django.db.models import Count, F, Q
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from auditlog.actors import Ref
-from companies.models import Company, Membership
+from companies.models import Assignment, Company, Mandate, Membership
 from vop.lib.db import UUIDModel, in_force
 
 
@@ -224,3 +226,76 @@ class Seat(UUIDModel):
     def ref(self) -> Ref:
         """The seat as the log names it."""
         return Ref("seat", str(self.pk), self.membership.user.display_name)
+
+
+class Package(models.TextChoices):
+    """What a firm may do in a service; who may sign may operate and read, `admin` stands apart."""
+
+    READ = "read", _("Read")
+    OPERATE = "operate", _("Operate")
+    SIGN = "sign", _("Sign and send")
+    ADMIN = "admin", _("Administer")
+
+
+PACKAGE_TEXTS: Mapping[Package, str | Promise] = {
+    Package.READ: _("See everything, change nothing."),
+    Package.OPERATE: _("Register and change, but not sign, pay or send to authorities."),
+    Package.SIGN: _("Also sign, pay and send to authorities on the company's behalf."),
+    Package.ADMIN: _("Manage users and settings in the service."),
+}
+INCLUDED: Mapping[Package, frozenset[Package]] = {
+    Package.READ: frozenset({Package.READ}),
+    Package.OPERATE: frozenset({Package.READ, Package.OPERATE}),
+    Package.SIGN: frozenset({Package.READ, Package.OPERATE, Package.SIGN}),
+    Package.ADMIN: frozenset({Package.ADMIN}),
+}
+
+
+class MandateItem(UUIDModel):
+    """One service and one package of a mandate; a package's row stands beside those it includes.
+
+    Written with the request and never after the approval: the database refuses it.
+    """
+
+    mandate = models.ForeignKey(Mandate, on_delete=models.PROTECT, related_name="items")
+    service = models.ForeignKey(
+        Service, on_delete=models.PROTECT, related_name="+", verbose_name=_("service")
+    )
+    package = models.CharField(_("package"), max_length=10, choices=Package)
+
+    class Meta:
+        verbose_name = _("item of a mandate")
+        verbose_name_plural = _("items of mandates")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["mandate", "service", "package"], name="mandate_has_an_item_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(package__in=Package.values), name="package_is_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.package} in {self.service_id}"
+
+
+class AssignmentItem(UUIDModel):
+    """One item of the mandate that a member of the firm may use.
+
+    It can only be an item of the assignment's own mandate: the database refuses any other.
+    """
+
+    assignment = models.ForeignKey(Assignment, on_delete=models.PROTECT, related_name="items")
+    item = models.ForeignKey(MandateItem, on_delete=models.PROTECT, related_name="assigned")
+
+    class Meta:
+        verbose_name = _("item of an assignment")
+        verbose_name_plural = _("items of assignments")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["assignment", "item"], name="assignment_has_an_item_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.item_id} for {self.assignment_id}"

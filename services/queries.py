@@ -1,14 +1,24 @@
 """Reading the catalogue, what companies have of it, and who uses it."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from companies.models import Membership
-from services.models import Entitlement, Seat, Service, ServiceRole
+from companies.models import Assignment, Mandate, Membership, RoleGrant
+from services.models import (
+    INCLUDED,
+    AssignmentItem,
+    Entitlement,
+    MandateItem,
+    Package,
+    Seat,
+    Service,
+    ServiceRole,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +50,94 @@ class Subscribed:
     def service(self) -> Service:
         """The service, loaded."""
         return self.entitlement.service
+
+
+@dataclass(frozen=True, slots=True)
+class CoveredService:
+    """A service of a mandate or an assignment, and everything that it lets a firm do there."""
+
+    service: Service
+    packages: frozenset[Package]
+
+    @property
+    def mightiest(self) -> list[Package]:
+        """The packages that none of the others includes, the lesser first."""
+        return [
+            package
+            for package in Package
+            if package in self.packages
+            and not any(package in INCLUDED[other] for other in self.packages if other != package)
+        ]
+
+    @property
+    def labels(self) -> list[str]:
+        """The mightiest packages as people read them."""
+        return [str(package.label) for package in self.mightiest]
+
+
+def cover(chosen: Mapping[Service, Collection[Package]]) -> list[CoveredService]:
+    """Return services with the chosen packages and those they include, by name."""
+    covered = [
+        CoveredService(service, frozenset().union(*(INCLUDED[each] for each in packages)))
+        for service, packages in chosen.items()
+        if packages
+    ]
+    return sorted(covered, key=lambda each: (each.service.name, str(each.service.pk)))
+
+
+def list_covered(mandate: Mandate) -> list[CoveredService]:
+    """List what a mandate covers, by the services' names."""
+    rows = MandateItem.objects.filter(mandate=mandate).select_related("service")
+    return _group((item.service, item.package) for item in rows.order_by("pk"))
+
+
+def map_covered(mandates: Collection[Mandate]) -> Mapping[uuid.UUID, list[CoveredService]]:
+    """Map mandates to what they cover, in one query."""
+    found: dict[uuid.UUID, list[MandateItem]] = {mandate.pk: [] for mandate in mandates}
+    rows = MandateItem.objects.filter(mandate__in=mandates).select_related("service")
+    for item in rows.order_by("pk"):
+        found[item.mandate_id].append(item)
+    return {
+        key: _group((item.service, item.package) for item in items) for key, items in found.items()
+    }
+
+
+def map_assigned(
+    assignments: Collection[Assignment],
+) -> Mapping[uuid.UUID, list[CoveredService]]:
+    """Map assignments to what they cover, in one query."""
+    found: dict[uuid.UUID, list[MandateItem]] = {each.pk: [] for each in assignments}
+    rows = AssignmentItem.objects.filter(assignment__in=assignments).select_related("item__service")
+    for row in rows.order_by("pk"):
+        found[row.assignment_id].append(row.item)
+    return {
+        key: _group((item.service, item.package) for item in items) for key, items in found.items()
+    }
+
+
+def has_ground(at: datetime, *, user: str, company: str, service: str) -> Q:
+    """Match rows whose person has something in force to rest access on: a seat or an assignment.
+
+    The names are the outer row's columns. It narrows down a search; `effective_access` decides.
+    """
+    whose = {"membership__user": OuterRef(user)}
+    what = {"company": OuterRef(company), "service": OuterRef(service)}
+    entitlements = Entitlement.objects.in_force(at)
+    seats = Seat.objects.in_force(at).filter(
+        membership__in=Membership.objects.in_force(at),
+        entitlement__in=entitlements,
+        **whose,
+        **{f"entitlement__{name}": value for name, value in what.items()},
+    )
+    roles = RoleGrant.objects.in_force(at).filter(membership__company=OuterRef(company), **whose)
+    items = AssignmentItem.objects.filter(
+        assignment__in=Assignment.objects.in_force(at),
+        assignment__user=OuterRef(user),
+        assignment__mandate__client=OuterRef(company),
+        item__service=OuterRef(service),
+    )
+    is_seated = Q(Exists(seats)) & Q(Exists(roles))
+    return is_seated | Q(Exists(items)) & Q(Exists(entitlements.filter(**what)))
 
 
 def list_offered_services() -> QuerySet[Service]:
@@ -119,3 +217,10 @@ def get_seat(company_id: uuid.UUID, slug: str, seat_id: uuid.UUID) -> Seat | Non
 
 def _subscribed(row: Entitlement) -> Subscribed:
     return Subscribed(row, SeatCount(taken=row.taken, limit=row.seat_limit))
+
+
+def _group(pairs: Iterable[tuple[Service, Any]]) -> list[CoveredService]:
+    services: dict[Service, set[Package]] = {}
+    for service, package in pairs:
+        services.setdefault(service, set()).add(Package(package))
+    return cover(services)

@@ -2,11 +2,14 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from services.views import seats
+from services.views import mandates, seats
 
 app_name = "services"
 
+_MANDATE = "c/<uuid:company_id>/mandates/<uuid:mandate_id>/"
+
 urlpatterns: list[URLPattern | URLResolver] = [
+    path(_MANDATE, mandates.mandate, name="mandate"),
     path("c/<uuid:company_id>/services/", seats.overview, name="overview"),
     path("c/<uuid:company_id>/services/<slug:slug>/", seats.detail, name="detail"),
     path("c/<uuid:company_id>/services/<slug:slug>/open/", seats.open_service, name="open"),

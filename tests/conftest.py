@@ -93,6 +93,15 @@ def other(mallory: User) -> Company:
 
 
 @pytest.fixture
+def byra(db: None) -> Company:
+    """A firm, with Berit as its owner."""
+    berit = make_user(email="berit@exempel.se", full_name="Berit Byrå")
+    return make_company(
+        name="Byrån AB", owner=berit, org_number="5590000302", firm_kind="accounting"
+    )
+
+
+@pytest.fixture
 def staff(db: None) -> User:
     return make_user(email="staff@vop.example", full_name="Stina Staff", is_staff=True)
 

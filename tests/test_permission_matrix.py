@@ -19,14 +19,20 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from accounts.models import User
-from companies.models import Role
+from companies.models import Company, Mandate, Membership, Role
+from companies.operations import change_lead
+from services.models import Package, Service
 from tests.factories.accounts import make_user
-from tests.factories.companies import LONG_AGO, join_company, make_company
+from tests.factories.companies import LONG_AGO, SYSTEM, join_company, make_company
+from tests.factories.mandates import assign, make_mandate
+from tests.factories.services import entitle, make_service
 from tests.matrix.rules import (
     ANONYMOUS,
+    ASSIGNED,
     KINDS,
     OUTSIDER,
     POST,
+    ROLE_OF_FIRM_KIND,
     ROLE_OF_KIND,
     STAFF,
     STAFF_WITHOUT_SECOND_FACTOR,
@@ -35,6 +41,7 @@ from tests.matrix.rules import (
     Rule,
     World,
 )
+from tests.matrix.services import FIRM_RULES
 
 ROOMS = (
     "vop", "accounts", "companies", "services", "oidc", "billing", "stats", "statuspage",
@@ -58,6 +65,7 @@ def read_rooms() -> tuple[dict[str, Rule], dict[str, Lookup]]:
 
 
 RULES, ARGUMENTS = read_rooms()
+PAGES = [*sorted(RULES.items()), *sorted(FIRM_RULES.items())]
 
 
 def list_addresses(
@@ -100,7 +108,40 @@ def world(db: None) -> World:
             recently = timezone.now() - timedelta(days=1)
             since = recently if role == Role.AUDITOR else LONG_AGO  # an auditor's role runs out
             join_company(company, people[kind], role, now=since)
-    return World(company, people)
+    firm = make_firm(people)
+    service = make_service()
+    entitle(company, service)
+    mandate = give_mandate(company, firm, people, service)
+    return World(company, people, firm, mandate)
+
+
+def make_firm(people: dict[str, User]) -> Company:
+    firm = make_company(
+        name="Byrån AB",
+        owner=people["firm owner"],
+        org_number="5590000302",
+        firm_kind="accounting",
+    )
+    for kind, role in ROLE_OF_FIRM_KIND.items():
+        if kind != "firm owner":
+            join_company(firm, people[kind], role)
+    return firm
+
+
+def give_mandate(
+    company: Company, firm: Company, people: dict[str, User], service: Service
+) -> Mandate:
+    """A mandate that the lead leads and under which one person works."""
+    members = {kind: Membership.objects.get(company=firm, user=people[kind]) for kind in people
+               if kind in ROLE_OF_FIRM_KIND}  # fmt: skip
+    now = timezone.now() - timedelta(days=1)
+    chosen = {service: [Package.OPERATE]}
+    mandate = make_mandate(company, firm, chosen, now=now)
+    change_lead(
+        mandate=mandate, lead=members["lead"], acting=members["firm owner"], actor=SYSTEM, now=now
+    )
+    assign(mandate, members[ASSIGNED], chosen, now=now)
+    return mandate
 
 
 @contextmanager
@@ -182,9 +223,13 @@ def test_every_page_of_a_company_asks_for_a_permission() -> None:
     assert open_pages == []
 
 
-@pytest.mark.parametrize("name", sorted(set(OWN_ADDRESSES) & set(RULES)))
-def test_address_lets_in_whom_it_should(name: str, client: Client, world: World) -> None:
-    rule = RULES[name]
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [pytest.param(name, rule, id=name) for name, rule in PAGES if name in OWN_ADDRESSES],
+)
+def test_address_lets_in_whom_it_should(
+    name: str, rule: Rule, client: Client, world: World
+) -> None:
     found: dict[str, Outcome | str] = {}
     expected: dict[str, Outcome | str] = {}
     for method in rule.methods:

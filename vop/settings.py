@@ -183,6 +183,8 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-jobs": {"task": "vop.sweep_jobs", "schedule": 30.0},
     "purge-sessions": {"task": "accounts.purge_sessions", "schedule": crontab(minute="50")},
     "purge-jobs": {"task": "vop.purge_jobs", "schedule": crontab(hour="4", minute="10")},
+    "settle-mandates": {"task": "companies.settle_mandates", "schedule": 60.0},
+    "remind-of-mandates": {"task": "companies.remind_of_mandates", "schedule": crontab(minute="5")},
     "run-billing": {"task": "billing.run_renewals", "schedule": crontab(minute="20")},
     "tell-erp": {"task": "billing.plan_deliveries", "schedule": 60.0},
     "tick-status": {"task": "statuspage.tick", "schedule": 60.0},

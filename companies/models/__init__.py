@@ -2,6 +2,18 @@
 
 from companies.models.company import Company, CompanyQuerySet
 from companies.models.countries import list_countries, name_country
+from companies.models.mandates import (
+    LONGEST,
+    MANDATE_STATE_LABELS,
+    Assignment,
+    AssignmentQuerySet,
+    Block,
+    BlockQuerySet,
+    Mandate,
+    MandateConsent,
+    MandateQuerySet,
+    MandateState,
+)
 from companies.models.membership import (
     Invitation,
     InvitationQuerySet,
@@ -26,12 +38,22 @@ from companies.models.roles import (
 
 __all__ = [
     "FIRM_ROLES",
+    "LONGEST",
+    "MANDATE_STATE_LABELS",
     "ROLE_DESCRIPTIONS",
     "ROLE_PERMISSIONS",
+    "Assignment",
+    "AssignmentQuerySet",
+    "Block",
+    "BlockQuerySet",
     "Company",
     "CompanyQuerySet",
     "Invitation",
     "InvitationQuerySet",
+    "Mandate",
+    "MandateConsent",
+    "MandateQuerySet",
+    "MandateState",
     "Membership",
     "MembershipQuerySet",
     "NumberError",

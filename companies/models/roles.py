@@ -142,7 +142,12 @@ class Permission(StrEnum):
     MANDATE_APPROVE = (
         "mandate.approve",
         _("Approve mandates"),
-        _("Let a firm act for the company, and end that again."),
+        _("Let a firm act for the company, or say no to it."),
+    )
+    MANDATE_END = (
+        "mandate.end",
+        _("End mandates"),
+        _("End a firm's mandate, or shut one of its people out, at once."),
     )
     ASSIGNMENT_CREATE = (
         "assignment.create",
@@ -195,6 +200,7 @@ _ADMIN = frozenset(
         _P.STATISTICS_VIEW,
         _P.MANDATE_VIEW,
         _P.MANDATE_REQUEST,
+        _P.MANDATE_END,
     }
 )
 
@@ -205,6 +211,7 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.SECURITY: _EVERYBODY | _SECURITY,
     Role.MEMBER: _EVERYBODY,
     Role.AUDITOR: _EVERYBODY,
-    Role.CLIENT_ADMIN: _EVERYBODY | {_P.MANDATE_VIEW, _P.MANDATE_REQUEST, _P.ASSIGNMENT_CREATE},
+    Role.CLIENT_ADMIN: _EVERYBODY
+    | {_P.MANDATE_VIEW, _P.MANDATE_REQUEST, _P.MANDATE_END, _P.ASSIGNMENT_CREATE},
     Role.ENGAGEMENT_LEAD: _EVERYBODY | {_P.MANDATE_VIEW, _P.ASSIGNMENT_CREATE},
 }

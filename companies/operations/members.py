@@ -10,6 +10,7 @@ from auditlog.operations import audit
 from companies import signals
 from companies.events import MemberEvent
 from companies.models import Company, Membership, Permission, Role, RoleGrant
+from companies.operations.assignments import end_assignments_of
 from companies.operations.invitations import revoke_invitations_of
 from companies.operations.rules import (
     AUDITOR_DAYS,
@@ -135,6 +136,7 @@ def suspend_member(
         MemberEvent.DEACTIVATED, actor=actor, now=now, company=company.ref, target=member.user.ref
     )
     revoke_invitations_of(member, actor=actor, now=now)
+    end_assignments_of(member, reason="membership_suspended", actor=actor, now=now)
     signals.membership_suspended.send(sender=Membership, membership=member, actor=actor, now=now)
     return member
 
@@ -229,6 +231,7 @@ def _end(member: Membership, *, reason: str, actor: Actor, now: datetime) -> Mem
         data={"reason": reason},
     )
     revoke_invitations_of(member, actor=actor, now=now)
+    end_assignments_of(member, reason="membership_ended", actor=actor, now=now)
     signals.membership_ended.send(sender=Membership, membership=member, actor=actor, now=now)
     return member
 

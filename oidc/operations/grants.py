@@ -14,6 +14,7 @@ from auditlog.actors import Actor
 from auditlog.models import Event
 from auditlog.operations import audit
 from companies.models import Company
+from companies.operations import note_use
 from oidc.access import get_access_of_grant
 from oidc.events import ProviderEvent
 from oidc.models import (
@@ -91,6 +92,8 @@ def grant_authorization(
     hold_session(session_ref=session.ref)
     if request_uri:
         _spend_pushed_request(request_uri, now)
+    if access.firm_id is not None:
+        note_use(user=user, company=company, now=now)
     code = make_token()
     code_ends = now + timedelta(seconds=settings.OIDC_CODE_EXPIRE)
     token_ends = code_ends + timedelta(seconds=settings.OIDC_TOKEN_EXPIRE)
@@ -237,6 +240,22 @@ def end_grants(
 ) -> int:
     """End grants as a change of its own."""
     return revoke_grants(grants, reason=reason, actor=actor, now=now)
+
+
+@step
+def end_grants_without_access(*, user: User, company: Company, actor: Actor, now: datetime) -> int:
+    """End what a person has for a company wherever it rests on nothing any more."""
+    live = Grant.objects.live().of_person(user.pk).filter(company=company)
+    ended = 0
+    for grant in live.select_related("user", "company", "client__service").order_by("pk"):
+        if get_access_of_grant(grant, grant.client, at=now) is None:
+            ended += revoke_grants(
+                Grant.objects.filter(pk=grant.pk),
+                reason=RevocationReason.ACCESS_LOST,
+                actor=actor,
+                now=now,
+            )
+    return ended
 
 
 @use_case

@@ -47,7 +47,7 @@ def build_id_token(
         "amr": grant.amr,
         "sid": grant.sid,
         "at_hash": half_hash(client.id_token_alg, access_token),
-        **build_company_claims(grant.company, client, access),
+        **build_company_claims(grant.company, client, access, person=grant.user),
         **_build_wanted_claims(grant, "id_token"),
     }
     if grant.acr:
@@ -58,9 +58,12 @@ def build_id_token(
 
 
 def build_company_claims(
-    company: Company, client: ClientProfile, access: Access
+    company: Company, client: ClientProfile, access: Access, *, person: User | None = None
 ) -> Mapping[str, Any]:
-    """Return for which company, in which roles and through what (design rules 4 and 9)."""
+    """Return for which company, in which roles and through what (design rules 4 and 9).
+
+    Through a mandate, `act` says who acts and from which firm (the shape of RFC 8693, 4.1).
+    """
     claims: dict[str, Any] = {
         "company": {
             "id": str(company.pk),
@@ -72,6 +75,8 @@ def build_company_claims(
         "packages": sorted(access.packages),
         "via": access.ground,
     }
+    if person is not None and access.firm_id is not None:
+        claims["act"] = {"sub": str(person.sub), "company": str(access.firm_id)}
     if client.customer_claims:
         claims |= _build_customer_claims(company)
     return claims
@@ -84,7 +89,7 @@ def build_userinfo(
     asked = _Asked(grant.user, scopes, client.client)
     return {
         "sub": str(grant.user.sub),
-        **build_company_claims(grant.company, client, access),
+        **build_company_claims(grant.company, client, access, person=grant.user),
         **PlatformClaims(asked).create_response_dic(),
         **_build_wanted_claims(grant, "userinfo"),
     }

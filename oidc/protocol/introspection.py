@@ -92,5 +92,5 @@ def _describe(grant: Grant, client: ClientProfile, access: Access, scope: str) -
         "client_id": client.client_id_text,
         "scope": scope,
         "sid": grant.sid,
-        **build_company_claims(grant.company, client, access),
+        **build_company_claims(grant.company, client, access, person=grant.user),
     }

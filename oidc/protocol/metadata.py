@@ -21,7 +21,7 @@ PROMPTS = ("none", "login", "consent", "select_account", "create")
 RESPONSE_MODES = ("query", "form_post", "jwt", "query.jwt", "form_post.jwt")
 _CLAIMS = (
     "iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "azp", "sid", "amr", "acr",
-    "company", "roles", "packages", "via",
+    "company", "roles", "packages", "via", "act",
     "customer_id", "customer_no", "customer_name", "orgno", "customer_country_code",
     "name", "locale", "zoneinfo", "email", "email_verified",
 )  # fmt: skip

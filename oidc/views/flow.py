@@ -16,7 +16,7 @@ from django.urls import reverse
 from accounts.http import AnyRequest, is_address
 from accounts.operations import SessionGoneError
 from companies.models import Company
-from companies.queries import get_membership
+from companies.queries import get_workplace
 from oidc.forms import Pending
 from oidc.http import SESSION_TARGET
 from oidc.operations.grants import grant_authorization, record_denial, remember_consent
@@ -95,8 +95,7 @@ def _decide(visit: Visit) -> HttpResponse:
 def _decide_company(visit: Visit, question: Question, person: Person) -> HttpResponse:
     wanted = _read_wanted_company(visit, question)
     if wanted is not None:
-        membership = get_membership(person.user, wanted, at=visit.request.now)
-        company = membership.company if membership else None
+        company = get_workplace(person.user, wanted, at=visit.request.now)
         return _decide_access(visit, question, person, company)
     companies = list_companies_of(person.user, at=visit.request.now)
     number = question.asked.org_number

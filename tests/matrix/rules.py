@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from accounts.models import User
-from companies.models import ROLE_PERMISSIONS, Company, Membership, Permission, Role
+from companies.models import ROLE_PERMISSIONS, Company, Mandate, Membership, Permission, Role
 
 GET = "get"
 POST = "post"
@@ -39,7 +39,17 @@ ROLE_OF_KIND: Mapping[str, Role] = {
     "security": Role.SECURITY,
     "auditor": Role.AUDITOR,
 }
-KINDS = (ANONYMOUS, OUTSIDER, *ROLE_OF_KIND, STAFF_WITHOUT_SECOND_FACTOR, STAFF)
+ASSIGNED = "assigned"
+# People of the company's firm; one of them works for it under a mandate.
+ROLE_OF_FIRM_KIND: Mapping[str, Role] = {
+    "firm owner": Role.OWNER,
+    "firm admin": Role.CLIENT_ADMIN,
+    "lead": Role.ENGAGEMENT_LEAD,
+    ASSIGNED: Role.MEMBER,
+}
+KINDS = (
+    ANONYMOUS, OUTSIDER, *ROLE_OF_KIND, *ROLE_OF_FIRM_KIND, STAFF_WITHOUT_SECOND_FACTOR, STAFF,
+)  # fmt: skip
 
 
 class Outcome(StrEnum):
@@ -54,10 +64,12 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class World:
-    """One company with somebody in each role, somebody outside it, and staff."""
+    """One company with somebody in each role, its firm likewise, outsiders and staff."""
 
     company: Company
     people: Mapping[str, User]
+    firm: Company
+    mandate: Mandate
 
     def membership(self, kind: str) -> Membership:
         return Membership.objects.get(
@@ -98,6 +110,18 @@ def company(
         may = permission in ROLE_PERMISSIONS[role]
         outcomes[kind] = Outcome.LET_IN if may else Outcome.FORBIDDEN
     return _rule(outcomes, methods, arguments)
+
+
+def firm(
+    permission: Permission, *methods: str, arguments: Mapping[str, Lookup] | None = None
+) -> Rule:
+    """Open to people of the firm with a permission in it; the page is the firm's own."""
+    outcomes = dict.fromkeys(KINDS, Outcome.NOT_FOUND) | {ANONYMOUS: Outcome.ASKED_TO_SIGN_IN}
+    for kind, role in ROLE_OF_FIRM_KIND.items():
+        may = permission in ROLE_PERMISSIONS[role]
+        outcomes[kind] = Outcome.LET_IN if may else Outcome.FORBIDDEN
+    own: Mapping[str, Lookup] = {"company_id": lambda world: world.firm.pk}
+    return _rule(outcomes, methods, {**own, **(arguments or {})})
 
 
 def staff(*methods: str, arguments: Mapping[str, Lookup] | None = None) -> Rule:

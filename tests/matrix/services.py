@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from companies.models import Permission
-from services.models import Seat
-from tests.factories.services import entitle, make_service, seat
+from services.models import Entitlement, Seat
+from tests.factories.services import seat
 from tests.matrix.rules import (
     ANONYMOUS,
     POST,
@@ -15,9 +15,11 @@ from tests.matrix.rules import (
     World,
     company,
     exactly,
+    firm,
 )
 
 RULES: Mapping[str, Rule] = {
+    "services:mandate": company(Permission.MANDATE_VIEW),
     "services:overview": company(Permission.SERVICE_VIEW),
     "services:detail": company(Permission.SERVICE_VIEW),
     # Everybody may see the services; only who has a seat gets in.
@@ -29,15 +31,25 @@ RULES: Mapping[str, Rule] = {
     "services:give_seat": company(Permission.SEAT_ASSIGN, POST),
     "services:release_seat": company(Permission.SEAT_ASSIGN, POST),
 }
+# The same addresses as the company's firm opens them under its own name.
+FIRM_RULES: Mapping[str, Rule] = {
+    "services:mandate": firm(Permission.MANDATE_VIEW),
+}
 
 
 def _seat(world: World) -> Seat:
     membership = world.membership("member")
     found = Seat.objects.filter(membership=membership).select_related("entitlement__service")
-    return found.first() or seat(entitle(world.company, make_service()), membership)
+    if first := found.first():
+        return first
+    entitlement = Entitlement.objects.select_related("service").get(
+        company=world.company, service__slug="bokforing"
+    )
+    return seat(entitlement, membership)
 
 
 ARGUMENTS: Mapping[str, Lookup] = {
+    "mandate_id": lambda world: world.mandate.pk,
     "slug": lambda world: _seat(world).entitlement.service.slug,
     "seat_id": lambda world: _seat(world).pk,
 }

@@ -7,7 +7,7 @@ from pytest_django import DjangoAssertNumQueries
 from accounts.models import User
 from auditlog.actors import Actor
 from companies.models import Company, Membership
-from services.access import Access, NoAccess, Refusal, effective_access
+from services.access import Access, Ground, NoAccess, Refusal, effective_access
 from services.operations import end_entitlement, release_seat
 from tests.factories.services import entitle, make_service, seat
 from vop.lib.db import use_case
@@ -26,7 +26,7 @@ def test_access_needs_membership_entitlement_and_seat(
     seat(entitlement, membership_of(bob, acme), role="admin")
 
     assert effective_access(bob, acme, service, now) == Access(
-        roles=frozenset({"admin"}), packages=frozenset(), ground="membership", until=None
+        (Ground("membership", roles=frozenset({"admin"})),)
     )
 
 

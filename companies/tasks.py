@@ -1,0 +1,16 @@
+"""The regular work of this room."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from companies import operations
+
+
+@shared_task(name="companies.settle_mandates")
+def settle_mandates() -> None:
+    operations.settle_overdue(now=timezone.now())
+
+
+@shared_task(name="companies.remind_of_mandates")
+def remind_of_mandates() -> None:
+    operations.remind_of_ends(now=timezone.now())

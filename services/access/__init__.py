@@ -1,0 +1,36 @@
+"""Who may use what: the one decision, what it rests on, and the gates of this room."""
+
+from services.access.decision import (
+    REFUSAL_TEXTS,
+    Access,
+    Decision,
+    NoAccess,
+    effective_access,
+    effective_access_to_each,
+    machine_access,
+)
+from services.access.gates import (
+    Offer,
+    get_seat_for,
+    get_service_for,
+    get_subscribed_for,
+    list_offers,
+)
+from services.access.grounds import Ground, Refusal
+
+__all__ = [
+    "REFUSAL_TEXTS",
+    "Access",
+    "Decision",
+    "Ground",
+    "NoAccess",
+    "Offer",
+    "Refusal",
+    "effective_access",
+    "effective_access_to_each",
+    "get_seat_for",
+    "get_service_for",
+    "get_subscribed_for",
+    "list_offers",
+    "machine_access",
+]

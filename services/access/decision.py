@@ -1,0 +1,147 @@
+"""The one decision: whether a person may use a service for a company, and through what.
+
+Tiles, the authorize endpoint, token, refresh, userinfo, introspection, admin and API all ask
+here. Nothing else decides.
+
+Memberships, roles, mandates, assignments, blocks, entitlements and seats have a start and an end,
+so the answer for a past instant stays what it was. That a person or a service is switched off has
+no dates: it holds for every instant asked about.
+"""
+
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+from companies.models import Company
+from services.access.grounds import (
+    Ground,
+    Holding,
+    Refusal,
+    Standing,
+    contribute,
+    earliest,
+    find_holdings,
+    find_standings,
+)
+from services.models import Entitlement, Service
+
+REFUSAL_TEXTS: Mapping[Refusal, str | Promise] = {
+    Refusal.PERSON_DISABLED: _("Your account is disabled."),
+    Refusal.COMPANY_CLOSED: _("The company is closed."),
+    Refusal.NOT_A_MEMBER: _("You are not a member of the company."),
+    Refusal.NO_ROLE: _("You have no role in the company any more."),
+    Refusal.BLOCKED: _("The company has shut you out."),
+    Refusal.NOT_IN_MANDATE: _("Your assignment does not cover the service."),
+    Refusal.SERVICE_NOT_OFFERED: _("The service is not offered any more."),
+    Refusal.NOT_ENTITLED: _("The company has not bought the service."),
+    Refusal.NO_SEAT: _("You have no seat in the service."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Yes, through at least one ground: a membership before mandates, those by their keys."""
+
+    grounds: tuple[Ground, ...]
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """What the person is in the service, by the codes of its roles."""
+        return frozenset().union(*(ground.roles for ground in self.grounds))
+
+    @property
+    def packages(self) -> frozenset[str]:
+        """What a firm's mandate lets the person do."""
+        return frozenset().union(*(ground.packages for ground in self.grounds))
+
+    @property
+    def ground(self) -> str:
+        """The name of the first ground: `membership` or `mandate:<id>`."""
+        return self.grounds[0].name
+
+    @property
+    def firm_id(self) -> uuid.UUID | None:
+        """The company that the person acts from, when the first ground is another's mandate."""
+        return self.grounds[0].firm_id
+
+    @property
+    def until(self) -> datetime | None:
+        """When the first of its grounds ends: from then on the answer is another."""
+        return earliest(ground.until for ground in self.grounds)
+
+
+@dataclass(frozen=True, slots=True)
+class NoAccess:
+    """No, and why."""
+
+    reason: Refusal
+
+    @property
+    def text(self) -> str | Promise:
+        """The reason as people read it."""
+        return REFUSAL_TEXTS[self.reason]
+
+
+Decision: TypeAlias = Access | NoAccess
+
+
+def effective_access(person: User, company: Company, service: Service, at: datetime) -> Decision:
+    """Decide whether a person may use a service for a company at an instant. Two queries."""
+    [(_service, decision)] = effective_access_to_each(person, company, [service], at)
+    return decision
+
+
+def effective_access_to_each(
+    person: User, company: Company, services: Iterable[Service], at: datetime
+) -> list[tuple[Service, Decision]]:
+    """Decide about several services of one company with the same two queries."""
+    services = list(services)
+    standings = find_standings(person, company, at)
+    holdings = find_holdings(company, services, standings, at) if standings else {}
+    return [
+        (service, _decide(person, company, service, standings, holdings.get(service.pk), at=at))
+        for service in services
+    ]
+
+
+def machine_access(company: Company, service: Service, at: datetime) -> Decision:
+    """Decide whether a service's machine may act for a company: there is no person to ask about."""
+    if company.closed_at is not None and company.closed_at <= at:
+        return NoAccess(Refusal.COMPANY_CLOSED)
+    if not service.is_active:
+        return NoAccess(Refusal.SERVICE_NOT_OFFERED)
+    held = Entitlement.objects.in_force(at).for_company(company.pk).filter(service=service)
+    ends = list(held.order_by("valid_from", "pk").values_list("valid_until", flat=True))
+    if not ends:
+        return NoAccess(Refusal.NOT_ENTITLED)
+    until = None if None in ends else max(end for end in ends if end)
+    return Access((Ground("machine", until=until),))
+
+
+def _decide(
+    person: User,
+    company: Company,
+    service: Service,
+    standings: list[Standing],
+    holding: Holding | None,
+    *,
+    at: datetime,
+) -> Decision:
+    if not person.is_active:
+        return NoAccess(Refusal.PERSON_DISABLED)
+    if company.closed_at is not None and company.closed_at <= at:
+        return NoAccess(Refusal.COMPANY_CLOSED)
+    if not service.is_active:
+        return NoAccess(Refusal.SERVICE_NOT_OFFERED)
+    found = [contribute(standing, service, holding) for standing in standings]
+    grounds = tuple(each for each in found if isinstance(each, Ground))
+    if grounds:
+        return Access(grounds)
+    reasons = (each for each in found if isinstance(each, Refusal))
+    return NoAccess(next(reasons, Refusal.NOT_A_MEMBER))
