@@ -2,7 +2,7 @@
 
 import uuid
 
-from billing.models import InvoiceBasis, Plan, Subscription
+from billing.models import BillingRun, InvoiceBasis, Plan, Subscription
 from billing.queries import get_plan
 from companies.models import Company
 from services.models import Service
@@ -51,6 +51,17 @@ def get_issued_basis(basis_id: uuid.UUID) -> InvoiceBasis:
     if basis is None:
         raise NotFound
     return basis
+
+
+def get_run(run_id: uuid.UUID) -> BillingRun:
+    """Return a billing run, for staff.
+
+    Raises: NotFound.
+    """
+    run = BillingRun.objects.filter(pk=run_id).first()
+    if run is None:
+        raise NotFound
+    return run
 
 
 def get_offered_plan(code: str) -> Plan:

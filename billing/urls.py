@@ -44,4 +44,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("c/<uuid:company_id>/invoices/", views.bases, name="bases"),
     path("c/<uuid:company_id>/invoices/<uuid:basis_id>/", views.basis, name="basis"),
     path("c/<uuid:company_id>/invoices/<uuid:basis_id>/pdf/", views.basis_pdf, name="basis_pdf"),
+    path("c/<uuid:company_id>/invoices/<uuid:basis_id>/csv/", views.basis_csv, name="basis_csv"),
 ]

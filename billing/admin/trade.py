@@ -12,7 +12,7 @@ from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.http import AnyRequest
-from billing.admin.downloads import BasisDownloads
+from billing.admin.downloads import BasisDownloads, RunDownloads
 from billing.models import (
     BasisLine,
     BillingRun,
@@ -146,7 +146,7 @@ class ItemInline(ReadOnlyInline):
 
 
 @admin.register(BillingRun)
-class BillingRunAdmin(ReadOnlyAdmin):
+class BillingRunAdmin(RunDownloads, ReadOnlyAdmin):
     """The renewals of each day, with totals and exceptions."""
 
     list_display = [

@@ -1,6 +1,6 @@
 """What leaves billing, and what became of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -99,6 +99,21 @@ def list_run_bases(run: BillingRun) -> QuerySet[InvoiceBasis]:
     """List the bases with a line of a run, drafts last."""
     lines = BasisLine.objects.filter(run=run, basis=OuterRef("pk"))
     return InvoiceBasis.objects.filter(Exists(lines)).order_by("series", "number", "pk")
+
+
+def iterate_lines(bases: QuerySet[InvoiceBasis]) -> Iterator[BasisLine]:
+    """Go through the lines of bases in their order, without keeping them."""
+    return (
+        BasisLine.objects.filter(basis__in=bases.order_by().values("pk"))
+        .select_related("basis", "subscription")
+        .order_by("basis__series", "basis__number", "basis_id", "position", "pk")
+        .iterator(chunk_size=2000)
+    )
+
+
+def count_lines(bases: QuerySet[InvoiceBasis]) -> int:
+    """Count the lines of bases."""
+    return BasisLine.objects.filter(basis__in=bases.order_by().values("pk")).count()
 
 
 def count_exports(bases: QuerySet[InvoiceBasis]) -> ExportCounts:

@@ -1,7 +1,7 @@
 """Pages of buying, subscriptions and invoice bases."""
 
 from billing.views.api import api_bases, api_basis, api_receipt, api_ubl
-from billing.views.bases import bases, basis, basis_pdf
+from billing.views.bases import bases, basis, basis_csv, basis_pdf
 from billing.views.orders import buy, catalogue, confirm_order
 from billing.views.seat_matrix import save_seat_matrix, seat_matrix
 from billing.views.subscriptions import (
@@ -19,6 +19,7 @@ __all__ = [
     "api_ubl",
     "bases",
     "basis",
+    "basis_csv",
     "basis_pdf",
     "buy",
     "cancel",

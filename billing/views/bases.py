@@ -7,8 +7,9 @@ from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
 from billing.access import get_basis_for
-from billing.queries import get_basis_page, list_bases
-from billing.rendering import get_pdf
+from billing.models import InvoiceBasis
+from billing.queries import get_basis_page, get_receipt, list_bases
+from billing.rendering import get_pdf, stream_csv
 from companies.http import CompanyRequest, company_page
 from companies.models import Permission
 
@@ -28,7 +29,12 @@ def bases(request: CompanyRequest) -> HttpResponse:
 def basis(request: CompanyRequest, basis_id: uuid.UUID) -> HttpResponse:
     """Show one basis: each line with its days, its price and what made it."""
     found = get_basis_for(request.company, basis_id)
-    context = {"company": request.company, "basis": found, "page": get_basis_page(found)}
+    context = {
+        "company": request.company,
+        "basis": found,
+        "page": get_basis_page(found),
+        "receipt": get_receipt(found),
+    }
     return render(request, "billing/basis.html", context)
 
 
@@ -37,7 +43,22 @@ def basis(request: CompanyRequest, basis_id: uuid.UUID) -> HttpResponse:
 def basis_pdf(request: CompanyRequest, basis_id: uuid.UUID) -> HttpResponse:
     """Send the document, rendered when it is first asked for."""
     page = get_basis_page(get_basis_for(request.company, basis_id))
-    response = HttpResponse(get_pdf(page, get_language() or "sv"), content_type="application/pdf")
-    response["Content-Disposition"] = f'inline; filename="fakturaunderlag-{page.basis.label}.pdf"'
+    pdf = get_pdf(page, get_language() or "sv")
+    return _send(HttpResponse(pdf, content_type="application/pdf"), page.basis, "inline", "pdf")
+
+
+@require_safe
+@company_page(Permission.BASIS_VIEW)
+def basis_csv(request: CompanyRequest, basis_id: uuid.UUID) -> HttpResponse:
+    """Send the lines as a table."""
+    page = get_basis_page(get_basis_for(request.company, basis_id))
+    table = "".join(stream_csv(page.lines))
+    response = HttpResponse(table, content_type="text/csv; charset=utf-8")
+    return _send(response, page.basis, "attachment", "csv")
+
+
+def _send(response: HttpResponse, basis: InvoiceBasis, how: str, ending: str) -> HttpResponse:
+    name = f"fakturaunderlag-{basis.label}.{ending}"
+    response["Content-Disposition"] = f'{how}; filename="{name}"'
     response["Cache-Control"] = "private, no-cache"
     return response

@@ -24,6 +24,7 @@ RULES: Mapping[str, Rule] = {
     "billing:bases": company(Permission.BASIS_VIEW),
     "billing:basis": company(Permission.BASIS_VIEW),
     "billing:basis_pdf": company(Permission.BASIS_VIEW),
+    "billing:basis_csv": company(Permission.BASIS_VIEW),
     "billing:api_bases": provider(),
     "billing:api_basis": provider(),
     "billing:api_ubl": provider(),
