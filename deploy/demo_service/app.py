@@ -39,6 +39,9 @@ from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 from joserfc.jws import JWSRegistry
 from requests import RequestException
+from security_headers import forbid_foreign_content
+from trial import make_trial
+from trial_protocol import TrialClient
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.serving import run_simple
 from werkzeug.wrappers import Response as AnyResponse
@@ -114,23 +117,22 @@ class Settings:
         return f"{parts.scheme}://{parts.netloc}"
 
 
-def read_settings(url: str) -> list[Settings]:
-    """Read one service from the environment, else all of the demo's own list."""
+def read_settings(url: str) -> tuple[list[Settings], list[TrialClient]]:
+    """Read one service from the environment, else the demo's own list and its test clients."""
     if "DEMO_CLIENT_ID" in os.environ:
-        return [
-            Settings(
-                url=url,
-                issuer=os.environ["DEMO_ISSUER"],
-                client_id=os.environ["DEMO_CLIENT_ID"],
-                client_secret=os.environ["DEMO_CLIENT_SECRET"],
-                auth_method=os.environ.get("DEMO_AUTH_METHOD", "client_secret_basic"),
-            )
-        ]
+        one = Settings(
+            url=url,
+            issuer=os.environ["DEMO_ISSUER"],
+            client_id=os.environ["DEMO_CLIENT_ID"],
+            client_secret=os.environ["DEMO_CLIENT_SECRET"],
+            auth_method=os.environ.get("DEMO_AUTH_METHOD", "client_secret_basic"),
+        )
+        return [one], []
     listed = Path(os.environ.get("VOP_VAR", "var")) / "demo.json"
     if not listed.is_file():
         sys.exit(f"Neither DEMO_CLIENT_ID nor {listed}; see deploy/demo_service/README.md")
     demo = json.loads(listed.read_text(encoding="utf-8"))
-    return [
+    services = [
         Settings(
             url=f"{url}/{client['service']}",
             issuer=demo["issuer"],
@@ -141,6 +143,11 @@ def read_settings(url: str) -> list[Settings]:
             slug=client["service"],
         )
         for client in demo["clients"]
+    ]
+    names = TrialClient.__dataclass_fields__
+    return services, [
+        TrialClient(**{name: client[name] for name in names if name in client})
+        for client in demo.get("test_clients", ())
     ]
 
 
@@ -363,21 +370,6 @@ def protect(response: Response) -> Response:
     return forbid_foreign_content(response, own().issuer_origin, frame)
 
 
-def forbid_foreign_content(
-    response: Response, platform_origin: str = "", frame: str = "'none'"
-) -> Response:
-    """Nothing foreign runs here."""
-    response.headers["Content-Security-Policy"] = (
-        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
-        f"frame-ancestors {frame}; form-action 'self' {platform_origin}"
-    )
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "same-origin"
-    if request.endpoint != "static":
-        response.headers["Cache-Control"] = "no-store"
-    return response
-
-
 def make_row(token: dict[str, Any], claims: Any) -> dict[str, Any]:
     return {"token": dict(token), "claims": dict(claims), "at": time.time()}
 
@@ -429,21 +421,25 @@ def describe_ground(via: str) -> str:
 def main() -> None:
     port = os.environ.get("DEMO_SERVICE_PORT", "8002")
     url = os.environ.get("DEMO_SERVICE_URL", f"http://localhost:{port}").rstrip("/")
-    services = read_settings(url)
+    services, trial_clients = read_settings(url)
     apps: dict[str, WSGIApplication] = {
         f"/{settings.slug}" if settings.slug else "": make_app(settings) for settings in services
     }
-    front = apps.pop("", None) or make_front(services)
+    if trial_clients:
+        apps["/test"] = make_trial(f"{url}/test", services[0].issuer, trial_clients)
+    front = apps.pop("", None) or make_front(services, has_trial=bool(trial_clients))
     run_simple("127.0.0.1", int(port), DispatcherMiddleware(front, apps), threaded=True)
 
 
-def make_front(services: list[Settings]) -> Flask:
+def make_front(services: list[Settings], *, has_trial: bool) -> Flask:
     """Make the page that leads to each service."""
     app = Flask(__name__)
 
     @app.get("/")
     def front() -> str:
-        return render_template("front.html", services=services, service_name="Tjänster")
+        return render_template(
+            "front.html", services=services, has_trial=has_trial, service_name="Tjänster"
+        )
 
     @app.get("/-/live")
     def live() -> str:

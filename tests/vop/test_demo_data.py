@@ -12,6 +12,7 @@ from pytest_django import Settings
 from auditlog.models import Event
 from billing.models import InvoiceBasis, Subscription
 from companies.models import parse_org_number
+from oidc.models import ClientProfile
 from services.models import Service
 from statuspage.models import Incident, IncidentState, PlannedUpdate, UpdateState
 from vop.lib.clock import local_date
@@ -40,6 +41,8 @@ def test_demo_data_makes_the_promised_world_once(settings: Settings) -> None:
         assert parse_org_number("SE", company["org_number"]) == company["org_number"]
     methods = {client["auth_method"] for client in world["clients"]}
     assert methods == {"client_secret_basic", "client_secret_post", "private_key_jwt", "none"}
+    kinds = {client["kind"] for client in world["test_clients"]}
+    assert kinds == {"basic", "post", "jwt", "public", "fapi2", "machine"}
     check_the_past()
 
     events = Event.objects.count()
@@ -49,6 +52,9 @@ def test_demo_data_makes_the_promised_world_once(settings: Settings) -> None:
     assert Event.objects.count() == events
     assert again["people"] == world["people"]
     assert again["clients"][0]["redirect_uris"] == ["http://localhost:9002/bokforing/callback"]
+    assert again["test_clients"][0]["redirect_uris"] == ["http://localhost:9002/test/callback"]
+    follower = ClientProfile.objects.get(client__client_id="demo-test-basic")
+    assert follower.backchannel_logout_uri == "http://localhost:9002/test/backchannel-logout"
     assert Service.objects.get(slug="lon").launch_url == "http://localhost:9002/lon/"
 
 

@@ -30,7 +30,7 @@ def make_clients(now: datetime) -> None:
                 jwks=_public_jwks(demo) if _signs(demo) else None,
             ),
             client_id=_client_id(demo),
-            secret=_secret(demo) if _has_secret(demo) else "",
+            secret=_secret(demo) if has_secret(demo.auth_method) else "",
             actor=SYSTEM,
             now=now,
         )
@@ -59,7 +59,7 @@ def _describe(demo: DemoService) -> dict[str, Any]:
     client = ClientProfile.objects.select_related("client").get(client__client_id=_client_id(demo))
     described: dict[str, Any] = {
         "client_id": client.client.client_id,
-        "client_secret": _secret(demo) if _has_secret(demo) else None,
+        "client_secret": _secret(demo) if has_secret(demo.auth_method) else None,
         "auth_method": demo.auth_method,
         "service": demo.slug,
         "service_name": demo.name,
@@ -67,7 +67,7 @@ def _describe(demo: DemoService) -> dict[str, Any]:
         "post_logout_redirect_uris": client.client.post_logout_redirect_uris,
     }
     if _signs(demo):
-        described["private_jwk"] = _jwk(demo, _private_key(demo))
+        described["private_jwk"] = make_jwk(_client_id(demo), make_private_key(_secret(demo)))
     return described
 
 
@@ -92,25 +92,28 @@ def _secret(demo: DemoService) -> str:
     return make_secret(f"client:{demo.slug}")
 
 
-def _has_secret(demo: DemoService) -> bool:
-    return demo.auth_method in {AuthMethod.BASIC, AuthMethod.POST}
+def has_secret(auth_method: str) -> bool:
+    """Tell whether a client proves itself by a secret."""
+    return auth_method in {AuthMethod.BASIC, AuthMethod.POST}
 
 
 def _signs(demo: DemoService) -> bool:
     return demo.auth_method == AuthMethod.PRIVATE_KEY_JWT
 
 
-def _private_key(demo: DemoService) -> ec.EllipticCurvePrivateKey:
+def make_private_key(secret: str) -> ec.EllipticCurvePrivateKey:
+    """Return the key that a secret stands for: the same each time."""
     # Any number below the order of the curve is a key; 240 bits always are.
-    return ec.derive_private_key(int(_secret(demo)[:60], 16), ec.SECP256R1())
+    return ec.derive_private_key(int(secret[:60], 16), ec.SECP256R1())
 
 
-def _jwk(
-    demo: DemoService, key: ec.EllipticCurvePrivateKey | ec.EllipticCurvePublicKey
+def make_jwk(
+    client_id: str, key: ec.EllipticCurvePrivateKey | ec.EllipticCurvePublicKey
 ) -> dict[str, Any]:
+    """Return a client's key as a JSON Web Key."""
     described = ECAlgorithm.to_jwk(key, as_dict=True)
-    return {**described, "kid": f"{_client_id(demo)}-1", "alg": "ES256", "use": "sig"}
+    return {**described, "kid": f"{client_id}-1", "alg": "ES256", "use": "sig"}
 
 
 def _public_jwks(demo: DemoService) -> dict[str, Any]:
-    return {"keys": [_jwk(demo, _private_key(demo).public_key())]}
+    return {"keys": [make_jwk(_client_id(demo), make_private_key(_secret(demo)).public_key())]}

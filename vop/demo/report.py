@@ -9,6 +9,7 @@ from companies.models import Company, Membership
 from services.models import Entitlement
 from vop.demo.clients import describe_clients
 from vop.demo.people import make_password, make_totp_secret
+from vop.demo.trial import describe_trial_clients
 from vop.demo.world import COMPANIES, PEOPLE, STAFF, DemoPerson
 
 
@@ -31,6 +32,7 @@ def describe_world(*, now: datetime) -> dict[str, Any]:
         "companies": [_describe_company(demo.org_number, now) for demo in COMPANIES],
         "mandates": [],
         "clients": describe_clients(),
+        "test_clients": describe_trial_clients(),
     }
 
 

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone, translation
 
-from vop.demo import build, clients, report
+from vop.demo import build, clients, report, trial
 
 
 class Command(BaseCommand):
@@ -25,6 +25,7 @@ class Command(BaseCommand):
             if not build.is_built():
                 build.build(now=now)
             clients.follow_addresses()
+            trial.ensure_trial_clients(now)
             world = report.describe_world(now=now)
         text = json.dumps(world, indent=2, ensure_ascii=False)
         target = settings.VAR / "demo.json"
