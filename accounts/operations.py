@@ -12,6 +12,7 @@ from typing import ParamSpec, TypeVar
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from django.db.models import UUIDField
 from django.utils.translation import gettext_lazy as _
 
 from accounts import notifications, signals
@@ -24,6 +25,7 @@ from auditlog.models import Event
 from auditlog.operations import audit
 from vop.lib.db import in_use_case, step, use_case
 from vop.lib.errors import DomainError
+from vop.lib.statements import Lock, Parameter
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -253,14 +255,24 @@ def end_other_sessions(*, user: User, keep: str, actor: Actor, now: datetime) ->
     return len(ended)
 
 
+# Keeps a session from ending before a transaction does, so that its end finds what it made.
+SESSION_HELD = Lock(
+    lambda: (
+        Session.objects.filter(ref=Parameter("session_ref", UUIDField()))
+        .select_for_update(of=("self",), no_key=True)
+        .order_by("pk")
+        .values_list("pk")[:1]
+    )
+)
+
+
 @step
 def hold_session(*, session_ref: str) -> None:
-    """Keep a session from ending before this transaction does, so that its end finds what it made.
+    """Keep a session from ending before this transaction does.
 
     Raises: SessionGoneError.
     """
-    rows = Session.objects.filter(ref=session_ref).select_for_update(of=("self",), no_key=True)
-    if not rows.values_list("pk", flat=True).order_by("pk"):
+    if not SESSION_HELD.run(session_ref=session_ref):
         raise SessionGoneError
 
 

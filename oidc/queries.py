@@ -3,9 +3,18 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from allauth.account.models import EmailAddress
-from django.db.models import F, FilteredRelation, Max, Q
+from django.db.models import (
+    CharField,
+    DateTimeField,
+    F,
+    FilteredRelation,
+    Max,
+    Q,
+    QuerySet,
+)
 from oidc_provider.models import UserConsent
 
 from accounts.models import User
@@ -21,30 +30,44 @@ from oidc.models import (
     SigningKey,
 )
 from services.queries import has_ground
+from vop.lib.statements import Parameter, Query
+
+_AT = Parameter("at", DateTimeField())
+_DIGEST = Parameter("digest", CharField())
+_CLIENT_ID = Parameter("client_id", CharField())
+
+_CLIENT = Query(
+    lambda: ClientProfile.objects.filter(
+        client__client_id=_CLIENT_ID, disabled_at=None
+    ).select_related("client", "service")
+)
 
 
 def find_client(client_id: str) -> ClientProfile | None:
     """Return an enabled client with its service, or nothing."""
-    return (
-        ClientProfile.objects.filter(client__client_id=client_id, disabled_at=None)
-        .select_related("client", "service")
-        .first()
+    return _CLIENT.first(client_id=client_id)
+
+
+def _build_client_with_secrets() -> "QuerySet[ClientProfile]":
+    in_force = Q(secrets__valid_from__lte=_AT) & (
+        Q(secrets__valid_until=None) | Q(secrets__valid_until__gt=_AT)
     )
+    return (
+        ClientProfile.objects.filter(client__client_id=_CLIENT_ID, disabled_at=None)
+        .select_related("client", "service", "machine_company")
+        .annotate(secret=FilteredRelation("secrets", condition=in_force))
+        .annotate(secret_digest=F("secret__digest"))
+    )
+
+
+_CLIENT_WITH_SECRETS = Query(_build_client_with_secrets)
 
 
 def find_client_with_secrets(
     client_id: str, *, at: datetime
 ) -> tuple[ClientProfile, Collection[str]] | None:
     """Return an enabled client and the digests of the secrets that hold, with one statement."""
-    in_force = Q(secrets__valid_from__lte=at) & (
-        Q(secrets__valid_until=None) | Q(secrets__valid_until__gt=at)
-    )
-    rows = list(
-        ClientProfile.objects.filter(client__client_id=client_id, disabled_at=None)
-        .select_related("client", "service")
-        .annotate(secret=FilteredRelation("secrets", condition=in_force))
-        .annotate(secret_digest=F("secret__digest"))
-    )
+    rows: Sequence[Any] = _CLIENT_WITH_SECRETS.all(client_id=client_id, at=at)
     digests = {row.secret_digest for row in rows if row.secret_digest is not None}
     return (rows[0], digests) if rows else None
 
@@ -54,29 +77,34 @@ def list_signing_keys(*, at: datetime) -> Sequence[SigningKey]:
     return list(SigningKey.objects.published(at).newest_first())
 
 
+_GRANT_OF_CODE = Query(
+    lambda: Grant.objects.filter(code_digest=_DIGEST).select_related("user", "company")
+)
+_REFRESH_TOKEN = Query(
+    lambda: RefreshToken.objects.filter(digest=_DIGEST).select_related(
+        "grant__user", "grant__company"
+    )
+)
+_ACCESS_TOKEN = Query(
+    lambda: AccessToken.objects.filter(digest=_DIGEST).select_related(
+        "grant__user", "grant__company", "grant__client__service", "grant__client__client"
+    )
+)
+
+
 def find_grant_of_code(code_digest: str) -> Grant | None:
     """Return the grant that a code belongs to, with person and company."""
-    return Grant.objects.filter(code_digest=code_digest).select_related("user", "company").first()
+    return _GRANT_OF_CODE.first(digest=code_digest)
 
 
 def find_refresh_token(digest: str) -> RefreshToken | None:
     """Return a refresh token with its grant, person and company."""
-    return (
-        RefreshToken.objects.filter(digest=digest)
-        .select_related("grant__user", "grant__company")
-        .first()
-    )
+    return _REFRESH_TOKEN.first(digest=digest)
 
 
 def find_access_token(digest: str) -> AccessToken | None:
     """Return an access token with everything that decides whether it holds."""
-    return (
-        AccessToken.objects.filter(digest=digest)
-        .select_related(
-            "grant__user", "grant__company", "grant__client__service", "grant__client__client"
-        )
-        .first()
-    )
+    return _ACCESS_TOKEN.first(digest=digest)
 
 
 def find_pushed_request(digest: str) -> PushedRequest | None:

@@ -36,6 +36,8 @@ BASE_URL: str = env.str("BASE_URL")  # https://konto.exempel.se, no slash at the
 STATUS_URL: str = env.str("STATUS_URL", "http://localhost:8001")
 DEMO_SERVICE_URL: str = env.str("DEMO_SERVICE_URL", "http://localhost:8002")
 DATABASE_URL: dict[str, Any] = env.dj_db_url("DATABASE_URL", f"sqlite:///{VAR / 'vop.sqlite3'}")
+# Statements stay prepared per connection; off behind a pooler that hands out connections anew.
+DATABASE_KEEPS_PLANS: bool = env.bool("DATABASE_KEEPS_PLANS", True)
 REDIS_URL: str = env.str("REDIS_URL", "")
 CELERY_BROKER_URL: str = env.str("CELERY_BROKER_URL", REDIS_URL or "filesystem://")
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1"])
@@ -140,6 +142,8 @@ FORM_RENDERER = "vop.lib.forms.FormRenderer"
 # --- Data ----------------------------------------------------------------------------------------
 
 DATABASES = {"default": {**DATABASE_URL, "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}}
+if DATABASES["default"]["ENGINE"].endswith("postgresql"):
+    DATABASES["default"]["ENGINE"] = "vop.lib.postgresql"
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",  # two writers queue up instead of failing half-way

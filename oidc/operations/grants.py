@@ -1,18 +1,20 @@
 """Granting, refusing and ending: what a person lets a service do for a company."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db.models import CharField, DateTimeField, Model
 from django.utils.crypto import salted_hmac
 from oidc_provider.models import UserConsent
 
 from accounts.models import User
-from accounts.operations import hold_session
+from accounts.operations import SESSION_HELD, SessionGoneError, hold_session
 from auditlog.actors import Actor
 from auditlog.models import Event
-from auditlog.operations import audit
+from auditlog.operations import audit, describe_event
 from companies.models import Company
 from companies.operations import note_use
 from oidc.access import get_access_of_grant
@@ -34,10 +36,15 @@ from oidc.queries import list_grants_in_doubt
 from services.access import Access
 from vop.lib.crypto import digest
 from vop.lib.db import step, use_case
+from vop.lib.statements import Parameter, Update, write
 
 REFRESH_ABSOLUTE = timedelta(days=90)
 CONSENT_LASTS = timedelta(days=365)
 _TOKEN_BYTES = 32
+_SPEND_PUSHED = Update(
+    lambda: PushedRequest.objects.filter(digest=Parameter("digest", CharField()), used_at=None),
+    used_at=Parameter("now", DateTimeField()),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +76,6 @@ def gets_refresh_token(client: ClientProfile, scopes: frozenset[str]) -> bool:
     return client.refresh_policy == RefreshPolicy.ALWAYS or "offline_access" in scopes
 
 
-@use_case
 def grant_authorization(
     *,
     client: ClientProfile,
@@ -89,16 +95,11 @@ def grant_authorization(
 
     Raises: SessionGoneError, UnusableRequestError.
     """
-    hold_session(session_ref=session.ref)
-    if request_uri:
-        _spend_pushed_request(request_uri, now)
-    if access.firm_id is not None:
-        note_use(user=user, company=company, now=now)
     code = make_token()
     code_ends = now + timedelta(seconds=settings.OIDC_CODE_EXPIRE)
     token_ends = code_ends + timedelta(seconds=settings.OIDC_TOKEN_EXPIRE)
     refreshes = gets_refresh_token(client, asked.scopes)
-    grant = Grant.objects.create(
+    grant = Grant(
         client=client,
         user=user,
         company=company,
@@ -118,13 +119,17 @@ def grant_authorization(
         code_expires_at=code_ends,
         expires_at=now + REFRESH_ABSOLUTE if refreshes else token_ends,
     )
-    _audit_grant(grant, access, actor, now)
+    event = _describe_grant(grant, access, actor, now)
+    if request_uri or access.firm_id is not None:
+        _write_with_more(grant, event, access, request_uri, now)
+    elif not write(grant, *event, when=SESSION_HELD, session_ref=session.ref):
+        raise SessionGoneError
     return code
 
 
-def _audit_grant(grant: Grant, access: Access, actor: Actor, now: datetime) -> None:
+def _describe_grant(grant: Grant, access: Access, actor: Actor, now: datetime) -> Sequence[Model]:
     client = grant.client
-    audit(
+    return describe_event(
         ProviderEvent.AUTHORIZATION_GRANTED,
         actor=actor,
         now=now,
@@ -141,10 +146,16 @@ def _audit_grant(grant: Grant, access: Access, actor: Actor, now: datetime) -> N
     )
 
 
-@step
-def _spend_pushed_request(request_uri: str, now: datetime) -> None:
-    unused = PushedRequest.objects.filter(digest=digest(request_uri), used_at=None)
-    if not unused.update(used_at=now):
+@use_case
+def _write_with_more(
+    grant: Grant, event: Sequence[Model], access: Access, request_uri: str, now: datetime
+) -> None:
+    """Write a grant together with what its request or its ground has to note as well."""
+    hold_session(session_ref=grant.session_ref)
+    if access.firm_id is not None:
+        note_use(user=grant.user, company=grant.company, now=now)
+    spend = _SPEND_PUSHED if request_uri else None
+    if not write(grant, *event, when=spend, digest=digest(request_uri), now=now):
         raise UnusableRequestError("invalid_request_uri")
 
 

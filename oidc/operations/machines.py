@@ -6,7 +6,7 @@ from django.conf import settings
 
 from auditlog.actors import Actor
 from auditlog.models import Event
-from auditlog.operations import audit
+from auditlog.operations import audit, describe_event
 from companies.models import Company
 from oidc.events import ProviderEvent
 from oidc.models import ClientProfile, MachineToken
@@ -16,7 +16,8 @@ from oidc.protocol.errors import ProtocolError
 from oidc.protocol.metadata import SCOPES
 from services.access import NoAccess, machine_access
 from vop.lib.crypto import digest
-from vop.lib.db import step, use_case
+from vop.lib.db import use_case
+from vop.lib.statements import write
 
 
 def issue_machine_token(
@@ -30,32 +31,15 @@ def issue_machine_token(
     if company is None:
         raise ProtocolError("unauthorized_client", "The client is bound to no company.")
     scopes = _choose_scopes(client, scope)
-    outcome = _issue(client=client, company=company, scopes=scopes, jkt=jkt, actor=actor, now=now)
-    if isinstance(outcome, ProtocolError):
-        raise outcome
-    return outcome
-
-
-@use_case
-def _issue(
-    *,
-    client: ClientProfile,
-    company: Company,
-    scopes: frozenset[str],
-    jkt: str,
-    actor: Actor,
-    now: datetime,
-) -> TokenSet | ProtocolError:
-    """Issue or refuse; a refusal is returned, so that what the log says of it stays."""
     access = machine_access(company, client.service, now)
     if isinstance(access, NoAccess):
         _audit_denial(client, company, access, actor, now)
-        return ProtocolError("unauthorized_client", f"No access: {access.reason.value}.")
+        raise ProtocolError("unauthorized_client", f"No access: {access.reason.value}.")
     token = make_token()
     ends = now + timedelta(seconds=settings.OIDC_TOKEN_EXPIRE)
     ends = min(ends, access.until or ends)
     scope = " ".join(sorted(scopes))
-    MachineToken.objects.create(
+    row = MachineToken(
         digest=digest(token),
         client=client,
         company=company,
@@ -64,7 +48,7 @@ def _issue(
         created_at=now,
         expires_at=ends,
     )
-    audit(
+    event = describe_event(
         ProviderEvent.TOKEN_ISSUED,
         actor=actor,
         now=now,
@@ -72,6 +56,7 @@ def _issue(
         target=client.service.ref,
         data={"client": client.client_id_text, "service": client.service.slug, "via": "machine"},
     )
+    write(row, *event)
     lasts = int((ends - now).total_seconds())
     return TokenSet(
         access_token=token, expires_in=lasts, scope=scope, id_token="", refresh_token="", jkt=jkt
@@ -87,7 +72,7 @@ def _choose_scopes(client: ClientProfile, wanted: str) -> frozenset[str]:
     return scopes
 
 
-@step
+@use_case
 def _audit_denial(
     client: ClientProfile, company: Company, access: NoAccess, actor: Actor, now: datetime
 ) -> None:

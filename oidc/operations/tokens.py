@@ -1,21 +1,22 @@
 """Codes for tokens, refresh tokens for newer ones, and giving tokens back.
 
-Each request is one transaction. A code and a refresh token are spent by one conditional UPDATE
-whose row count says who won; a reuse ends the grant, which is committed although the request
-fails. That is why the transactions return a refusal instead of raising it.
+What is read decides nothing that two requests could both win: a code or refresh token is spent,
+and what comes of it is written with its event, by one statement, whose condition says who won. A
+reuse ends the grant in a transaction of its own, before the request is refused.
 """
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db.models import CharField, DateTimeField, Model, UUIDField
 
 from auditlog.actors import Actor
 from auditlog.models import Event
-from auditlog.operations import audit
+from auditlog.operations import audit, describe_event
 from oidc.access import get_access_of_grant
 from oidc.events import ProviderEvent
 from oidc.models import (
@@ -36,11 +37,24 @@ from oidc.queries import find_access_token, find_grant_of_code, find_refresh_tok
 from services.access import Access
 from vop.lib.crypto import digest
 from vop.lib.db import step, use_case
+from vop.lib.statements import Parameter, Update, write
 
 logger = logging.getLogger(__name__)
 
 REFRESH_IDLE = timedelta(days=30)
 REUSE_GRACE = timedelta(seconds=10)  # two tabs at once: the slower one is refused, nothing more
+
+_NOW = Parameter("now", DateTimeField())
+_REDEEM = Update(
+    lambda: Grant.objects.filter(
+        pk=Parameter("pk", UUIDField()), redeemed_at=None, revoked_at=None
+    ),
+    redeemed_at=_NOW,
+)
+_SPEND = Update(
+    lambda: RefreshToken.objects.filter(pk=Parameter("pk", CharField()), used_at=None),
+    used_at=_NOW,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +94,25 @@ def redeem_code(
 
     Raises: ProtocolError.
     """
-    return _or_raise(
-        _redeem_code(
-            client=client,
-            code=code,
-            redirect_uri=redirect_uri,
-            verifier=verifier,
-            jkt=jkt,
-            actor=actor,
-            now=now,
-        )
-    )
+    grant = find_grant_of_code(digest(code))
+    if grant is None or grant.client_id != client.pk:
+        raise _refuse("The code is unknown.")
+    if grant.redeemed_at is not None:
+        raise _refuse_reuse(grant, RevocationReason.CODE_REUSED, actor, now)
+    if not grant.is_code_usable(now):
+        raise _refuse("The code is expired.")
+    # What doesn't fit doesn't burn the code: that would let anybody deny service.
+    misfit = _find_misfit(grant, redirect_uri, verifier, jkt)
+    if misfit:
+        raise _refuse(misfit)
+    access = _need_access(grant, client, actor, now)
+    issued = _issue(grant, client, access, grant.scopes, nonce=grant.nonce, jkt=jkt, now=now)
+    if gets_refresh_token(client, grant.scopes):
+        issued.add_refresh_token(jkt if client.is_public else "")
+    event = _describe_issue(ProviderEvent.TOKEN_ISSUED, grant, client, actor, now)
+    if not write(*issued.rows, *event, when=_REDEEM, pk=grant.pk, now=now):
+        raise _refuse_reuse(grant, RevocationReason.CODE_REUSED, actor, now)
+    return issued.tokens
 
 
 def refresh_tokens(
@@ -106,16 +128,25 @@ def refresh_tokens(
 
     Raises: ProtocolError.
     """
-    return _or_raise(
-        _refresh_tokens(
-            client=client,
-            refresh_token=refresh_token,
-            scope=scope,
-            jkt=jkt,
-            actor=actor,
-            now=now,
-        )
-    )
+    token = find_refresh_token(digest(refresh_token))
+    if token is None or token.grant.client_id != client.pk:
+        raise _refuse("The refresh token is unknown.")
+    grant = token.grant
+    _check_refresh_token(token, jkt, actor, now)
+    scopes = frozenset(scope.split()) or grant.scopes
+    if not scopes <= grant.scopes:
+        raise ProtocolError("invalid_scope", "More than was granted.")
+    access = _need_access(grant, client, actor, now)
+    issued = _issue(grant, client, access, scopes, jkt=jkt, now=now)
+    event = _describe_issue(ProviderEvent.TOKEN_REFRESHED, grant, client, actor, now)
+    if not client.rotates_refresh_tokens:
+        write(*issued.rows, *event)
+        return replace(issued.tokens, refresh_token=refresh_token)
+    issued.add_refresh_token(token.jkt)
+    if not write(*issued.rows, *event, when=_SPEND, pk=token.pk, now=now):
+        # Somebody was faster, by less than this request took.
+        raise _refuse("The refresh token was used just now.")
+    return issued.tokens
 
 
 @use_case
@@ -133,114 +164,65 @@ def give_back_token(*, client: ClientProfile, token: str, actor: Actor, now: dat
     MachineToken.objects.filter(pk=name, client=client, expires_at__gt=now).update(expires_at=now)
 
 
-@use_case
-def _redeem_code(
-    *,
-    client: ClientProfile,
-    code: str,
-    redirect_uri: str,
-    verifier: str | None,
-    jkt: str,
-    actor: Actor,
-    now: datetime,
-) -> TokenSet | ProtocolError:
-    grant = find_grant_of_code(digest(code))
-    if grant is None or grant.client_id != client.pk:
-        return _refuse("The code is unknown.")
-    if grant.redeemed_at is not None:
-        return _refuse_reuse(grant, RevocationReason.CODE_REUSED, actor, now)
-    if not grant.is_code_usable(now):
-        return _refuse("The code is expired.")
-    # What doesn't fit doesn't burn the code: that would let anybody deny service.
-    misfit = _find_misfit(grant, redirect_uri, verifier, jkt)
-    if misfit:
-        return _refuse(misfit)
-    access = get_access_of_grant(grant, client, at=now)
-    if access is None:
-        return _refuse_without_access(grant, actor, now)
-    won = Grant.objects.filter(pk=grant.pk, redeemed_at=None, revoked_at=None).update(
-        redeemed_at=now
-    )
-    if not won:
-        return _refuse_reuse(grant, RevocationReason.CODE_REUSED, actor, now)
-    refreshes = gets_refresh_token(client, grant.scopes)
-    bound = jkt if client.is_public else ""
-    issued = _issue(
-        grant=grant,
-        client=client,
-        access=access,
-        scopes=grant.scopes,
-        refresh_token=_add_refresh_token(grant, bound, now) if refreshes else "",
-        nonce=grant.nonce,
-        jkt=jkt,
-        now=now,
-    )
-    _audit_issue(ProviderEvent.TOKEN_ISSUED, grant, client, actor, now)
-    return issued
-
-
-@use_case
-def _refresh_tokens(
-    *,
-    client: ClientProfile,
-    refresh_token: str,
-    scope: str,
-    jkt: str,
-    actor: Actor,
-    now: datetime,
-) -> TokenSet | ProtocolError:
-    token = find_refresh_token(digest(refresh_token))
-    if token is None or token.grant.client_id != client.pk:
-        return _refuse("The refresh token is unknown.")
-    if token.jkt and token.jkt != jkt:
-        return _refuse("The refresh token is bound to another key.")
+def _check_refresh_token(token: RefreshToken, jkt: str, actor: Actor, now: datetime) -> None:
     grant = token.grant
+    if token.jkt and token.jkt != jkt:
+        raise _refuse("The refresh token is bound to another key.")
+    if token.used_at is not None and now - token.used_at <= REUSE_GRACE:
+        raise _refuse("The refresh token was used just now.")
     if token.used_at is not None:
-        return _refuse_used(token, actor, now)
+        raise _refuse_reuse(grant, RevocationReason.REFRESH_REUSED, actor, now)
     if grant.revoked_at is not None or min(token.expires_at, grant.expires_at) <= now:
-        return _refuse("The refresh token is expired or revoked.")
-    scopes = frozenset(scope.split()) or grant.scopes
-    if not scopes <= grant.scopes:
-        return ProtocolError("invalid_scope", "More than was granted.")
+        raise _refuse("The refresh token is expired or revoked.")
+
+
+def _need_access(grant: Grant, client: ClientProfile, actor: Actor, now: datetime) -> Access:
     access = get_access_of_grant(grant, client, at=now)
     if access is None:
-        return _refuse_without_access(grant, actor, now)
-    if client.rotates_refresh_tokens:
-        spent = RefreshToken.objects.filter(pk=token.pk, used_at=None).update(used_at=now)
-        if not spent:  # somebody was faster, by less than this request took
-            return _refuse("The refresh token was used just now.")
-        refresh_token = _add_refresh_token(grant, token.jkt, now)
-    issued = _issue(
-        grant=grant,
-        client=client,
-        access=access,
-        scopes=scopes,
-        refresh_token=refresh_token,
-        nonce="",
-        jkt=jkt,
-        now=now,
-    )
-    _audit_issue(ProviderEvent.TOKEN_REFRESHED, grant, client, actor, now)
-    return issued
+        _end(grant, RevocationReason.ACCESS_LOST, actor, now)
+        raise _refuse("The person may not use the service for this company any more.")
+    return access
 
 
-@step
+@dataclass(slots=True)
+class _Issue:
+    """Tokens, and the rows that are to be written for them."""
+
+    grant: Grant
+    now: datetime
+    tokens: TokenSet
+    rows: list[AccessToken | RefreshToken]
+
+    def add_refresh_token(self, jkt: str) -> None:
+        """Make a refresh token as well."""
+        token = make_token()
+        self.tokens = replace(self.tokens, refresh_token=token)
+        row = RefreshToken(
+            digest=digest(token),
+            grant=self.grant,
+            jkt=jkt,
+            created_at=self.now,
+            expires_at=min(self.now + REFRESH_IDLE, self.grant.expires_at),
+        )
+        self.rows.append(row)
+
+
 def _issue(
-    *,
     grant: Grant,
     client: ClientProfile,
     access: Access,
     scopes: frozenset[str],
-    refresh_token: str,
-    nonce: str,
+    *,
     jkt: str,
     now: datetime,
-) -> TokenSet:
+    nonce: str = "",
+) -> _Issue:
+    """Make an access token and an ID token."""
     access_token = make_token()
     ends = now + timedelta(seconds=settings.OIDC_TOKEN_EXPIRE)
     ends = min(end for end in (ends, grant.expires_at, access.until) if end is not None)
     scope = " ".join(sorted(scopes))
-    AccessToken.objects.create(
+    row = AccessToken(
         digest=digest(access_token),
         grant=grant,
         scope=scope,
@@ -259,27 +241,15 @@ def _issue(
             now=now,
         )
         id_token = jose.sign(claims, get_signer(client.id_token_alg, now=now))
-    return TokenSet(
+    tokens = TokenSet(
         access_token=access_token,
         expires_in=int((ends - now).total_seconds()),
         scope=scope,
         id_token=id_token,
-        refresh_token=refresh_token,
+        refresh_token="",
         jkt=jkt,
     )
-
-
-@step
-def _add_refresh_token(grant: Grant, jkt: str, now: datetime) -> str:
-    token = make_token()
-    RefreshToken.objects.create(
-        digest=digest(token),
-        grant=grant,
-        jkt=jkt,
-        created_at=now,
-        expires_at=min(now + REFRESH_IDLE, grant.expires_at),
-    )
-    return token
+    return _Issue(grant, now, tokens, [row])
 
 
 def _find_misfit(grant: Grant, redirect_uri: str, verifier: str | None, jkt: str) -> str:
@@ -296,18 +266,7 @@ def _refuse(description: str) -> ProtocolError:
     return ProtocolError("invalid_grant", description)
 
 
-def _refuse_without_access(grant: Grant, actor: Actor, now: datetime) -> ProtocolError:
-    _revoke(grant, RevocationReason.ACCESS_LOST, actor, now)
-    return _refuse("The person may not use the service for this company any more.")
-
-
-def _refuse_used(token: RefreshToken, actor: Actor, now: datetime) -> ProtocolError:
-    if token.used_at is not None and now - token.used_at <= REUSE_GRACE:
-        return _refuse("The refresh token was used just now.")
-    return _refuse_reuse(token.grant, RevocationReason.REFRESH_REUSED, actor, now)
-
-
-@step
+@use_case
 def _refuse_reuse(
     grant: Grant, reason: RevocationReason, actor: Actor, now: datetime
 ) -> ProtocolError:
@@ -326,14 +285,20 @@ def _refuse_reuse(
     return _refuse("It was used before.")
 
 
+@use_case
+def _end(grant: Grant, reason: RevocationReason, actor: Actor, now: datetime) -> None:
+    _revoke(grant, reason, actor, now)
+
+
+@step
 def _revoke(grant: Grant, reason: RevocationReason, actor: Actor, now: datetime) -> int:
     return revoke_grants(Grant.objects.filter(pk=grant.pk), reason=reason, actor=actor, now=now)
 
 
-def _audit_issue(
+def _describe_issue(
     event: ProviderEvent, grant: Grant, client: ClientProfile, actor: Actor, now: datetime
-) -> None:
-    audit(
+) -> Sequence[Model]:
+    return describe_event(
         event,
         actor=actor,
         now=now,
@@ -345,9 +310,3 @@ def _audit_issue(
             "grant": str(grant.pk),
         },
     )
-
-
-def _or_raise(outcome: TokenSet | ProtocolError) -> TokenSet:
-    if isinstance(outcome, ProtocolError):
-        raise outcome
-    return outcome

@@ -1,0 +1,140 @@
+"""Compiled statements do what the ORM's own do, on both databases."""
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+from django.db.models import CharField, DateTimeField, Q, UUIDField
+
+from accounts.models import User
+from auditlog.actors import Actor
+from auditlog.models import Event, EventAudience, EventPersonal
+from auditlog.operations import describe_event
+from companies.events import CompanyEvent
+from companies.models import Company, Membership
+from vop.lib.statements import Parameter, Query, Update, write
+
+NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+_AT = Parameter("at", DateTimeField())
+_MEMBERSHIPS = Query(
+    lambda: (
+        Membership.objects.filter(
+            Q(valid_from__lte=_AT) & (Q(valid_until=None) | Q(valid_until__gt=_AT)),
+            user=Parameter("user", UUIDField()),
+        )
+        .select_related("company", "user")
+        .order_by("company__name")
+    )
+)
+_EMAILS = Query(
+    lambda: (
+        User.objects.filter(full_name=Parameter("name", CharField()))
+        .order_by("email")
+        .values_list("email", "created_at")
+    )
+)
+_RENAME = Update(
+    lambda: Company.objects.filter(pk=Parameter("pk", UUIDField())).exclude(name="100 %"),
+    name=Parameter("name", CharField()),
+)
+SYSTEM = Actor.system("tests")
+
+
+def describe(company: Company | None = None) -> list[Any]:
+    ref = company.ref if company else None
+    return list(describe_event(CompanyEvent.REGISTERED, actor=SYSTEM, now=NOW, company=ref))
+
+
+def test_query_gives_instances_with_what_they_refer_to(acme: Company, alice: User) -> None:
+    found = _MEMBERSHIPS.all(at=NOW, user=alice.pk)
+    expected = list(Membership.objects.filter(user=alice).order_by("company__name"))
+    assert found == expected
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(connection, "cursor", None)  # nothing more is read
+        assert [(row.company.name, row.user.email) for row in found] == [("Acme AB", alice.email)]
+
+
+def test_query_takes_the_values_of_each_call(acme: Company, alice: User, bob: User) -> None:
+    assert _MEMBERSHIPS.first(at=NOW, user=alice.pk) is not None
+    assert _MEMBERSHIPS.first(at=NOW, user=uuid.uuid4()) is None
+    assert _MEMBERSHIPS.first(at=datetime(2001, 1, 1, tzinfo=UTC), user=alice.pk) is None
+    assert _EMAILS.all(name=bob.full_name) == [(bob.email, bob.created_at)]
+    assert _EMAILS.all(name="' OR 1=1 --") == []
+
+
+def test_update_counts_what_it_changed(acme: Company) -> None:
+    assert _RENAME.run(pk=acme.pk, name="100 %") == 1
+    assert _RENAME.run(pk=acme.pk, name="Other") == 0
+    assert Company.objects.get(pk=acme.pk).name == "100 %"
+
+
+def test_write_links_rows_by_the_key_that_the_database_makes(acme: Company) -> None:
+    event, *_beside = rows = describe(acme)
+    assert isinstance(event, Event)
+    assert write(*rows)
+    stored = Event.objects.get(pk=event.pk)
+    assert stored.personal.actor_label == "tests"
+    assert [row.company_id for row in stored.audience.all()] == [acme.pk]
+    assert stored.data == event.data
+
+
+def test_write_makes_as_many_rows_of_a_kind_as_it_gets(acme: Company) -> None:
+    rows = describe(acme)
+    assert isinstance(rows[0], Event)
+    other = EventAudience(event=rows[0], company_id=uuid.uuid4())
+    assert write(*rows, other)
+    assert rows[0].audience.count() == 2
+
+
+def test_write_does_nothing_when_its_update_changes_nothing(acme: Company) -> None:
+    before = Event.objects.count(), EventPersonal.objects.count()
+    assert write(*describe(), when=_RENAME, pk=acme.pk, name="100 %")
+    assert not write(*describe(), when=_RENAME, pk=acme.pk, name="New")
+    assert (Event.objects.count(), EventPersonal.objects.count()) == (before[0] + 1, before[1] + 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_write_is_all_or_nothing(acme: Company) -> None:
+    event, beside, *audience = describe(acme)
+    assert isinstance(beside, EventPersonal)
+    before = Event.objects.count()
+    beside.actor_label = None  # type: ignore[assignment]
+    with pytest.raises(DatabaseError):
+        write(event, beside, *audience, when=_RENAME, pk=acme.pk, name="Half")
+    assert Event.objects.count() == before
+    assert Company.objects.get(pk=acme.pk).name == "Acme AB"
+
+
+@pytest.mark.django_db
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="only PostgreSQL measures texts")
+def test_write_refuses_what_is_too_long_instead_of_cutting_it() -> None:
+    rows = describe()
+    assert isinstance(rows[0], Event)
+    rows[0].action = "x" * 61
+    with pytest.raises(DatabaseError), transaction.atomic():
+        write(*rows)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_statements_are_prepared_anew_on_a_new_connection(alice: User) -> None:
+    assert len(_EMAILS.all(name=alice.full_name)) == 1
+    connection.close()
+    assert len(_EMAILS.all(name=alice.full_name)) == 1
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="a server closes connections")
+@pytest.mark.django_db(transaction=True)
+def test_connection_that_the_server_closed_is_noticed_without_asking(alice: User) -> None:
+    connection.ensure_connection()
+    assert connection.is_usable()
+    pid = connection.connection.get_backend_pid()
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    other.close()
+    assert not connection.is_usable()
+    connection.close()
+    assert connection.is_usable() is False
+    assert User.objects.filter(pk=alice.pk).exists()

@@ -1,0 +1,338 @@
+"""Statements of the hot paths: written with the ORM, compiled once per process, then only run.
+
+Building and compiling a query of some joins costs Django several times what running it costs, and
+PostgreSQL plans such a query longer than it runs it (docs/performance.md). A `Query` or `Update` is
+an ordinary one with a `Parameter` wherever a value changes from call to call; `write` puts the
+rows of one change into one statement, which is a transaction by itself. PostgreSQL also keeps the
+plans, by PREPARE, as long as the connection lives.
+"""
+
+import functools
+import itertools
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Generic, TypeAlias, TypeVar
+from weakref import WeakKeyDictionary
+
+from django.conf import settings
+from django.db import connections, models, transaction
+from django.db.models import Expression, QuerySet, sql
+from django.db.models.query import ModelIterable, get_related_populators
+from django.db.utils import DEFAULT_DB_ALIAS
+
+R = TypeVar("R")
+_PLACE = re.compile("%([%s])")
+_LENGTH = re.compile(r"\(.*\)")
+# PostgreSQL's driver takes values of these fields as they are; the others know what to make of one.
+_PLAIN = frozenset({
+    "BooleanField", "CharField", "DateTimeField", "PositiveSmallIntegerField", "TextField",
+    "UUIDField",
+})  # fmt: skip
+_names = itertools.count(1)
+# Which statements a connection of the driver has prepared; they end with it.
+_prepared: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
+
+
+class Parameter(Expression):
+    """The place of a value that each call of a statement brings, by its name and field type."""
+
+    def __init__(self, name: str, output_field: "models.Field[Any, Any]") -> None:
+        super().__init__(output_field=output_field)
+        self.name = name
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:  # noqa: ARG002
+        return "%s", [self]
+
+
+class _Text:
+    """A compiled statement: its text with %s, and what stands there in order.
+
+    That is a Parameter, or a value that is always the same.
+    """
+
+    def __init__(self, text: str, places: Sequence[Any], connection: Any) -> None:
+        self._text = text
+        self._places = places
+        self._connection = connection
+
+    def run(self, cursor: Any, values: Mapping[str, Any]) -> None:
+        """Execute it with the values of a call."""
+        shown = [
+            place.output_field.get_db_prep_save(values[place.name], self._connection)
+            if isinstance(place, Parameter)
+            else place
+            for place in self._places
+        ]
+        cursor.execute(self._text, shown)
+
+
+class _Prepared:
+    """The same for PostgreSQL, which keeps the plan; equal parameters are sent once."""
+
+    def __init__(self, text: str, places: Sequence[Any], connection: Any) -> None:
+        self._name = f"vop_{next(_names)}"
+        self._text = text
+        self._places = places
+        self._connection = connection
+        self._parameters: Sequence[Parameter] = list(
+            dict.fromkeys(place for place in places if isinstance(place, Parameter))
+        )
+        self._inputs = [(each.name, self._choose_input(each)) for each in self._parameters]
+        marks = ", ".join(["%s"] * len(self._parameters))
+        self._call = f"EXECUTE {self._name} ({marks})" if marks else f"EXECUTE {self._name}"
+
+    def run(self, cursor: Any, values: Mapping[str, Any]) -> None:
+        """Execute it with the values of a call; the first call of a connection prepares it."""
+        known = _prepared.setdefault(cursor.connection, set())
+        if self._name not in known:
+            with cursor.connection.cursor() as plain:  # the driver's own: no query of the caller's
+                plain.execute(self._write(plain))
+            known.add(self._name)
+        shown = [
+            values[name] if convert is None else convert(values[name], self._connection)
+            for name, convert in self._inputs
+        ]
+        cursor.execute(self._call, shown)
+
+    @staticmethod
+    def _choose_input(parameter: Parameter) -> Callable[[Any, Any], Any] | None:
+        field = getattr(parameter.output_field, "target_field", parameter.output_field)
+        return None if field.get_internal_type() in _PLAIN else field.get_db_prep_save
+
+    def _write(self, cursor: Any) -> str:
+        marks = {parameter: f"${number}" for number, parameter in enumerate(self._parameters, 1)}
+        shown = iter(
+            [
+                marks[place]
+                if isinstance(place, Parameter)
+                else cursor.mogrify("%s", [place]).decode()
+                for place in self._places
+            ]
+        )
+        text = _PLACE.sub(lambda found: "%" if found[1] == "%" else next(shown), self._text)
+        return f"PREPARE {self._name} AS {text}"
+
+
+Runnable: TypeAlias = _Text | _Prepared
+
+
+def _finish(text: str, places: Sequence[Any]) -> Runnable:
+    connection = connections[DEFAULT_DB_ALIAS]
+    is_kept = connection.vendor == "postgresql" and settings.DATABASE_KEEPS_PLANS
+    return (_Prepared if is_kept else _Text)(text, places, connection)
+
+
+class Query(Generic[R]):
+    """A SELECT: rows of `values_list`, or model instances with their `select_related`."""
+
+    def __init__(self, build: Callable[[], QuerySet[Any, R]]) -> None:
+        self._build = build
+
+    def all(self, **values: Any) -> list[R]:
+        """Return what is found with these values."""
+        compiled = self._compiled
+        with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+            compiled.text.run(cursor, values)
+            rows = cursor.fetchall()
+        return list(compiled.read(rows)) if rows else []
+
+    def first(self, **values: Any) -> R | None:
+        """Return the first of what is found, or nothing."""
+        return next(iter(self.all(**values)), None)
+
+    @functools.cached_property
+    def _compiled(self) -> "_Select":
+        return _Select(self._build())
+
+
+class _Select:
+    """A compiled SELECT, and how Django would read its rows."""
+
+    def __init__(self, queryset: QuerySet[Any, Any]) -> None:
+        self._compiler: Any = queryset.query.get_compiler(using=queryset.db)
+        self.text = _finish(*self._compiler.as_sql())
+        self._converters = self._compiler.get_converters(
+            expression for expression, _sql, _alias in self._compiler.select
+        )
+        is_model = queryset._iterable_class is ModelIterable  # noqa: SLF001
+        self._make: Callable[[Sequence[Any]], Any] = self._maker(queryset.db) if is_model else tuple
+
+    def read(self, rows: Sequence[Sequence[Any]]) -> Iterator[Any]:
+        """Return rows as the query set would."""
+        return map(self._make, self._compiler.apply_converters(rows, self._converters))
+
+    def _maker(self, alias: str) -> Callable[[Sequence[Any]], Any]:
+        """Return what makes an instance of a row: `ModelIterable`, with its preparations kept."""
+        kind, select = self._compiler.klass_info, self._compiler.select
+        model, places = kind["model"], kind["select_fields"]
+        start, end = places[0], places[-1] + 1
+        names = [column[0].target.attname for column in select[start:end]]
+        populators = get_related_populators(kind, select, alias)  # type: ignore[call-arg]  # of Django 6
+        extras = list(self._compiler.annotation_col_map.items())
+
+        def make(row: Sequence[Any]) -> Any:
+            found = model.from_db(alias, names, row[start:end])
+            for populator in populators:
+                populator.populate(row, found)
+            for name, place in extras:
+                setattr(found, name, row[place])
+            return found
+
+        return make
+
+
+class Lock:
+    """A row that is looked for and locked; found or not is the condition of a write."""
+
+    def __init__(self, build: Callable[[], QuerySet[Any, Any]]) -> None:
+        self._build = build
+
+    def run(self, **values: Any) -> bool:
+        """Lock the row, in an open transaction; tell whether it is there."""
+        with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+            self._runnable.run(cursor, values)
+            return cursor.fetchone() is not None
+
+    def compile(self) -> tuple[str, Sequence[Any]]:
+        """Return the text and what stands in it."""
+        queryset = self._build()
+        with transaction.atomic():  # Django refuses to write the text outside of one
+            text, places = queryset.query.get_compiler(using=queryset.db).as_sql()
+        return text, places
+
+    @functools.cached_property
+    def _runnable(self) -> Runnable:
+        return _finish(*self.compile())
+
+
+class Update:
+    """A conditional UPDATE of one table."""
+
+    def __init__(self, build: Callable[[], QuerySet[Any, Any]], **changes: Any) -> None:
+        self._build = build
+        self._changes = changes
+
+    def run(self, **values: Any) -> int:
+        """Change what fits these values; return how many rows."""
+        with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+            self._runnable.run(cursor, values)
+            return int(cursor.rowcount)
+
+    def compile(self) -> tuple[str, Sequence[Any]]:
+        """Return the text and what stands in it."""
+        queryset = self._build()
+        query: Any = queryset.query.chain(sql.UpdateQuery)
+        query.add_update_values(self._changes)
+        text, places = query.get_compiler(using=queryset.db).as_sql()
+        return text, places
+
+    @functools.cached_property
+    def _runnable(self) -> Runnable:
+        return _finish(*self.compile())
+
+
+def write(*rows: models.Model, when: Update | Lock | None = None, **values: Any) -> bool:
+    """Insert new rows, all or none; with `when`, only if that changes, or locks, its one row.
+
+    Tell whether it was done. A row that refers to a kind standing
+    before it, whose key the database makes, refers to that very row. No signal is sent.
+
+    PostgreSQL gets one statement: several would each cost a round trip, which costs more than the
+    writing itself.
+    """
+    connection = connections[DEFAULT_DB_ALIAS]
+    kinds = tuple(type(row) for row in rows)
+    if connection.vendor != "postgresql":
+        return _write_one_by_one(rows, when, values)
+    shown = {
+        f"{place}.{name}": getattr(row, name)
+        for place, row in enumerate(rows)
+        for name in _list_columns(type(row))
+    }
+    with connection.cursor() as cursor:
+        _join(kinds, when).run(cursor, {**values, **shown})
+        is_done, *keys = cursor.fetchone()
+    if is_done:
+        _note_saved(rows, keys)
+    return bool(is_done)
+
+
+def _write_one_by_one(
+    rows: Sequence[models.Model], when: Update | Lock | None, values: Mapping[str, Any]
+) -> bool:
+    with transaction.atomic():
+        if when is not None and not when.run(**values):
+            return False
+        for row in rows:
+            for field in _list_links(type(row)):  # an earlier row got its key meanwhile
+                if field.is_cached(row):
+                    setattr(row, field.name, getattr(row, field.name))
+            row.save(force_insert=True)
+    return True
+
+
+def _note_saved(rows: Sequence[models.Model], keys: Sequence[Any]) -> None:
+    made = iter(keys)
+    for row in rows:
+        if row._meta.auto_field is not None:
+            row.pk = next(made)
+        row._state.adding = False  # noqa: SLF001 (documented by Django)
+
+
+@functools.cache
+def _list_columns(kind: type[models.Model]) -> Sequence[str]:
+    auto = kind._meta.auto_field
+    return [field.attname for field in kind._meta.local_concrete_fields if field is not auto]
+
+
+@functools.cache
+def _list_links(kind: type[models.Model]) -> Sequence[Any]:
+    return [field for field in kind._meta.local_concrete_fields if field.remote_field is not None]
+
+
+@functools.cache
+def _join(kinds: tuple[type[models.Model], ...], when: Update | Lock | None) -> Runnable:
+    """Make one statement of an update and the inserts that depend on it: WITH … SELECT."""
+    parts: list[str] = []
+    places: list[Any] = []
+    if when is not None:
+        text, changed = when.compile()
+        parts.append(f"done AS ({text}{' RETURNING 1' if isinstance(when, Update) else ''})")
+        places += changed
+    makers: dict[type[models.Model], str] = {}
+    found = ["EXISTS (SELECT FROM done)" if when is not None else "true"]
+    for number, kind in enumerate(kinds):
+        text, own = _write_insert(kind, number, makers, is_bound=when is not None)
+        parts.append(f"row{number} AS ({text})")
+        places += own
+        if kind._meta.auto_field is not None:
+            makers[kind] = f"row{number}"
+            found.append(f"(SELECT key FROM row{number})")  # noqa: S608
+    text = f"WITH {', '.join(parts)} SELECT {', '.join(found)}"
+    return _finish(text, places)
+
+
+def _write_insert(
+    kind: type[models.Model], number: int, makers: Mapping[Any, str], *, is_bound: bool
+) -> tuple[str, list[Any]]:
+    meta, connection = kind._meta, connections[DEFAULT_DB_ALIAS]
+    quote: Callable[[Any], str] = connection.ops.quote_name
+    sources = ["done"] if is_bound else []
+    columns, shown, places = [], [], []
+    for field in meta.local_concrete_fields:
+        if field is meta.auto_field:
+            continue
+        columns.append(quote(field.column))
+        maker = makers.get(field.related_model) if field.remote_field else None
+        if maker is not None:
+            sources.append(maker)
+            shown.append(f"{maker}.key")
+            continue
+        # The type without its length: a cast cuts what is too long, the column refuses it.
+        shown.append(f"%s::{_LENGTH.sub('', field.db_type(connection) or '')}")
+        places.append(Parameter(f"{number}.{field.attname}", field))
+    text = f"INSERT INTO {quote(meta.db_table)} ({', '.join(columns)}) SELECT {', '.join(shown)}"
+    if sources:
+        text += f" FROM {', '.join(sources)}"
+    key = quote(meta.auto_field.column) if meta.auto_field is not None else "1"
+    return f"{text} RETURNING {key} AS key", places
