@@ -54,6 +54,7 @@ class MemberEvent(EventType):
     ROLE_GRANTED = "member.role_granted", _("Role given"), Retention.SEVEN_YEARS
     ROLE_REVOKED = "member.role_revoked", _("Role taken back"), Retention.SEVEN_YEARS
     EXPIRY_SET = "member.expiry_set", _("End of a role changed"), Retention.SEVEN_YEARS
+    LAST_DAY_SET = "member.last_day_set", _("Last day of a member changed"), Retention.SEVEN_YEARS
     DEACTIVATED = "member.deactivated", _("Member suspended"), Retention.SEVEN_YEARS
     REACTIVATED = "member.reactivated", _("Member active again"), Retention.SEVEN_YEARS
     EXPORTED = (

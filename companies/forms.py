@@ -16,6 +16,7 @@ from companies.models import (
     FIRM_ROLES,
     ROLE_DESCRIPTIONS,
     Company,
+    Membership,
     NumberError,
     Permission,
     Role,
@@ -207,6 +208,34 @@ class RolesForm(_RoleFields):
     def end_of_auditor(self) -> datetime | None:
         """The instant at which the last day is over, once the form is valid."""
         last_day: date | None = self.cleaned_data["auditor_until"]
+        return local_midnight(last_day + timedelta(days=1)) if last_day else None
+
+
+class LastDayForm(forms.Form):
+    """Until when a member is in the company."""
+
+    last_day = forms.DateField(
+        label=_("Last day"),
+        required=False,
+        widget=DateInput(),
+        validators=_WITHIN_REASON,
+        help_text=_("Leave it empty for as long as you like."),
+    )
+
+    def __init__(self, data: Any = None, *, member: Membership, today: date) -> None:
+        self._today = today
+        super().__init__(data, initial={"last_day": member.last_day})
+
+    def clean_last_day(self) -> date | None:
+        last_day: date | None = self.cleaned_data["last_day"]
+        if last_day and last_day < self._today:
+            raise ValidationError(_("The last day can't be in the past."))
+        return last_day
+
+    @property
+    def end(self) -> datetime | None:
+        """The instant at which the last day is over, once the form is valid."""
+        last_day: date | None = self.cleaned_data["last_day"]
         return local_midnight(last_day + timedelta(days=1)) if last_day else None
 
 

@@ -1,7 +1,7 @@
 """Reading companies and who is in them."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from django.db.models import F, Q, QuerySet
@@ -166,6 +166,28 @@ def get_member(
 ) -> Membership | None:
     """Return a member of a company, suspended or not, or nothing."""
     return list_members(company_id, at=at).filter(pk=membership_id).first()
+
+
+def list_active_members(company_id: uuid.UUID, *, at: datetime, limit: int) -> Sequence[Membership]:
+    """List members who can get in, by name, as suggestions for a field."""
+    members = Membership.objects.in_force(at).filter(company_id=company_id, user__is_active=True)
+    return list(members.select_related("user").by_person()[:limit])
+
+
+def find_active_members(
+    company_id: uuid.UUID, emails: Collection[str], *, at: datetime
+) -> Mapping[str, Membership]:
+    """Return who can get in and has one of some addresses, by address in small letters."""
+    members = Membership.objects.in_force(at).filter(
+        company_id=company_id, user__is_active=True, user__email__in=emails
+    )
+    return {member.user.email.lower(): member for member in members.select_related("user")}
+
+
+def has_other_owner(membership: Membership) -> bool:
+    """Tell whether the company has an owner for good besides a member."""
+    owners = Membership.objects.owners().filter(company_id=membership.company_id)
+    return owners.exclude(pk=membership.pk).exists()
 
 
 def list_people_ever_in(company_id: uuid.UUID) -> Sequence[tuple[str, str]]:

@@ -48,6 +48,7 @@ _WORDS: Mapping[str, str | Promise] = {
     "removed": gettext_lazy("taken out"),
     "left": gettext_lazy("left on their own"),
     "released": gettext_lazy("released"),
+    "moved": gettext_lazy("moved to somebody else"),
     "service_ended": gettext_lazy("the service ended"),
     "membership_ended": gettext_lazy("the membership ended"),
     "membership_suspended": gettext_lazy("the member was suspended"),

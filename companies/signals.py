@@ -8,6 +8,8 @@ firm_replaced(sender=Mandate, old, new, actor, now): one firm's mandate gave way
     the same client; who pays for what the old firm paid for changes at `now`.
 assignment_ended(sender=Assignment, assignment, actor, now): somebody no longer works for a client.
 person_blocked(sender=Block, block, actor, now): a client shut one person of its firms out.
+membership_end_set(sender=Membership, membership, before, actor, now): a membership ends by itself
+at `membership.valid_until` from now on, or doesn't; until now it would have at `before`.
 
 `membership` has `user` and `company` loaded, and its new state is saved already.
 A mandate has `client` and `firm` loaded, an assignment `user` and `mandate.client`, a block both.
@@ -22,3 +24,4 @@ mandate_ended = Signal()
 firm_replaced = Signal()
 assignment_ended = Signal()
 person_blocked = Signal()
+membership_end_set = Signal()

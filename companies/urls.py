@@ -26,6 +26,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_COMPANY}members/export/xlsx/", export.export_xlsx, name="export_members_xlsx"),
     path(_MEMBER, members.member, name="member"),
     path(f"{_MEMBER}roles/", members.change_roles, name="change_roles"),
+    path(f"{_MEMBER}last-day/", members.set_last_day, name="set_last_day"),
     path(f"{_MEMBER}suspend/", members.suspend, name="suspend_member"),
     path(f"{_MEMBER}reactivate/", members.reactivate, name="reactivate_member"),
     path(f"{_MEMBER}main-contact/", members.make_main_contact, name="make_main_contact"),

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from services.views import mandates, seats
+from services.views import handover, mandates, seats
 
 app_name = "services"
 
@@ -18,5 +18,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "c/<uuid:company_id>/services/<slug:slug>/seats/<uuid:seat_id>/release/",
         seats.release,
         name="release_seat",
+    ),
+    path(
+        "c/<uuid:company_id>/services/<slug:slug>/seats/<uuid:seat_id>/move/",
+        handover.move,
+        name="move_seat",
+    ),
+    path(
+        "c/<uuid:company_id>/members/<uuid:membership_id>/hand-over/",
+        handover.hand_over,
+        name="hand_over",
     ),
 ]

@@ -10,7 +10,7 @@ from auditlog.operations import audit
 from companies.events import CompanyEvent
 from companies.models import Company, Membership, Permission, parse_vat_number
 from companies.operations.rules import MemberGoneError, check_may, load_member, lock_company
-from vop.lib.db import use_case
+from vop.lib.db import step, use_case
 from vop.lib.errors import StaleError
 
 
@@ -94,6 +94,17 @@ def change_main_contact(
     *, membership: Membership, acting: Membership, actor: Actor, now: datetime
 ) -> Company:
     """Hand the main contact over to another active member.
+
+    Raises: NotAllowedError, MemberGoneError.
+    """
+    return move_main_contact(membership=membership, acting=acting, actor=actor, now=now)
+
+
+@step
+def move_main_contact(
+    *, membership: Membership, acting: Membership, actor: Actor, now: datetime
+) -> Company:
+    """Hand the main contact over as a part of something larger, such as somebody's leaving.
 
     Raises: NotAllowedError, MemberGoneError.
     """

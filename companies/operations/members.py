@@ -15,6 +15,7 @@ from companies.operations.invitations import revoke_invitations_of
 from companies.operations.rules import (
     AUDITOR_DAYS,
     AlreadyMemberError,
+    EndPassedError,
     MemberGoneError,
     OwnMembershipError,
     OwnRolesError,
@@ -73,6 +74,26 @@ def grant_role(
         data={"role": role.value, "until": valid_until},
     )
     return grant
+
+
+@step
+def add_owner(
+    *, membership: Membership, acting: Membership, actor: Actor, now: datetime
+) -> RoleGrant | None:
+    """Make a member an owner beside what they are, unless they are one.
+
+    Raises: NotAllowedError, MemberGoneError, OwnRolesError.
+    """
+    company = lock_company(membership.company_id)
+    check_may(acting, company, Permission.OWNER_ASSIGN, at=now)
+    member = load_member(membership, company, at=now)
+    if member.suspended_at is not None or member.valid_until is not None:
+        raise MemberGoneError
+    if Role.OWNER in member.roles_at(settled(now)):
+        return None
+    if member.pk == acting.pk:
+        raise OwnRolesError
+    return grant_role(membership=member, role=Role.OWNER, actor=actor, now=now)
 
 
 @use_case
@@ -165,10 +186,64 @@ def reactivate_member(
 
 
 @use_case
+def set_last_day(
+    *,
+    membership: Membership,
+    valid_until: datetime | None,
+    acting: Membership,
+    actor: Actor,
+    now: datetime,
+) -> Membership:
+    """Let a membership end by itself at an instant, or go on without an end.
+
+    Raises: NotAllowedError, MemberGoneError, OwnMembershipError, OwnerOnlyError, LastOwnerError,
+    MainContactError, EndPassedError.
+    """
+    company = lock_company(membership.company_id)
+    permissions = check_may(acting, company, Permission.MEMBER_UPDATE, at=now)
+    member = load_member(membership, company, at=now)
+    if member.pk == acting.pk:
+        raise OwnMembershipError
+    if valid_until is not None and valid_until <= settled(now):
+        raise EndPassedError
+    if member.valid_until == valid_until:
+        return member
+    if valid_until is None:
+        check_owner_rights(permissions, member.roles_at(settled(now)))
+    else:
+        _check_can_be_shut_out(company, member, permissions, at=now)
+    before, member.valid_until = member.valid_until, valid_until
+    member.save(update_fields=["valid_until"])
+    audit(
+        MemberEvent.LAST_DAY_SET,
+        actor=actor,
+        now=now,
+        company=company.ref,
+        target=member.user.ref,
+        data={"until": valid_until, "before": before},
+    )
+    signals.membership_end_set.send(
+        sender=Membership, membership=member, before=before, actor=actor, now=now
+    )
+    return member
+
+
+@use_case
 def end_membership(
     *, membership: Membership, acting: Membership, actor: Actor, now: datetime
 ) -> Membership:
     """Take somebody out of a company for good; what they did stays.
+
+    Raises: as `end_member`.
+    """
+    return end_member(membership=membership, acting=acting, actor=actor, now=now)
+
+
+@step
+def end_member(
+    *, membership: Membership, acting: Membership, actor: Actor, now: datetime
+) -> Membership:
+    """End a membership as a part of something larger, such as a hand-over.
 
     Raises: NotAllowedError, MemberGoneError, OwnerOnlyError, LastOwnerError, MainContactError.
     """

@@ -73,6 +73,10 @@ class MemberGoneError(DomainError):
     message = _("This person is not an active member any more.")
 
 
+class EndPassedError(DomainError):
+    message = _("The last day can't be in the past.")
+
+
 class NotAllowedError(DomainError):
     message = _("You no longer have the right to do this.")
 

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from companies import operations
 from companies.access import get_member_for
-from companies.forms import RolesForm, choose_roles
+from companies.forms import LastDayForm, RolesForm, choose_roles
 from companies.http import CompanyRequest, company_page
 from companies.models import Membership, Permission, Role
 from companies.queries import count_members, find_members, list_open_invitations
@@ -78,6 +78,30 @@ def change_roles(request: CompanyRequest, membership_id: uuid.UUID) -> HttpRespo
             messages.success(request, _("The roles are changed. They hold at once."))
             return redirect("companies:member", request.company.pk, found.pk)
     return _render_member(request, found, form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+
+
+@require_POST
+@company_page(Permission.MEMBER_UPDATE)
+def set_last_day(request: CompanyRequest, membership_id: uuid.UUID) -> HttpResponse:
+    found = get_member_for(request.company, membership_id, at=request.now)
+    form = LastDayForm(request.POST, member=found, today=local_date(request.now))
+    if form.is_valid():
+        try:
+            operations.set_last_day(
+                membership=found,
+                valid_until=form.end,
+                acting=request.membership,
+                actor=request.actor,
+                now=request.now,
+            )
+        except DomainError as error:
+            form.add_error("last_day", str(error.message))
+        else:
+            messages.success(request, _("Saved."))
+            return redirect("companies:member", request.company.pk, found.pk)
+    roles = _roles_form(request, found)
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    return _render_member(request, found, roles, last_day=form, status=status)
 
 
 @require_POST
@@ -160,7 +184,12 @@ def _roles_form(request: CompanyRequest, found: Membership, data: Any = None) ->
 
 
 def _render_member(
-    request: CompanyRequest, found: Membership, form: RolesForm, status: int = HTTPStatus.OK
+    request: CompanyRequest,
+    found: Membership,
+    form: RolesForm,
+    *,
+    last_day: LastDayForm | None = None,
+    status: int = HTTPStatus.OK,
 ) -> HttpResponse:
     roles = found.roles_at(request.now)
     is_self = found.pk == request.membership.pk
@@ -171,7 +200,13 @@ def _render_member(
         "may_suspend": Permission.MEMBER_UPDATE in request.permissions and is_mine and not is_self,
         "may_end": Permission.MEMBER_END in request.permissions and is_mine and not is_self,
     }
-    context = {"form": form, "is_self": is_self, **may, **_row(found, request.now)}
+    context = {
+        "form": form,
+        "last_day": last_day or LastDayForm(member=found, today=local_date(request.now)),
+        "is_self": is_self,
+        **may,
+        **_row(found, request.now),
+    }
     return render(request, "companies/member.html", context, status=status)
 
 

@@ -17,6 +17,7 @@ from services.operations.entitlements import (
     entitle_company,
     withdraw_service,
 )
+from services.operations.handover import end_with_handover
 from services.operations.mandates import (
     Answer,
     NothingChosenError,
@@ -41,6 +42,8 @@ from services.operations.rules import (
 )
 from services.operations.seats import (
     assign_seat,
+    follow_last_day,
+    move_seat,
     record_opening,
     release_seat,
     release_seats_of,
@@ -75,7 +78,10 @@ __all__ = [
     "create_service",
     "describe_terms",
     "end_entitlement",
+    "end_with_handover",
     "entitle_company",
+    "follow_last_day",
+    "move_seat",
     "record_opening",
     "release_seat",
     "release_seats_of",

@@ -16,7 +16,7 @@ from services.operations.rules import (
     NotEntitledError,
     SeatRefusedError,
 )
-from services.operations.seats import end_seats, seat_member
+from services.operations.seats import end_seats, lock_members, seat_member
 from vop.lib.db import use_case
 from vop.lib.errors import DomainError
 
@@ -51,7 +51,7 @@ def change_seats_of(
     """
     company = lock_company_for(acting, Permission.SEAT_ASSIGN, at=now)
     cells = {*give, *release}
-    members = _lock_members(company, {member for member, _entitlement in cells})
+    members = lock_members({member for member, _entitlement in cells}, company=company)
     entitlements = _lock_entitlements(company, {entitlement for _member, entitlement in cells})
     seated = _find_seats(members.values(), entitlements.values(), now)
     leaving = [seated[cell] for cell in sorted(release) if cell in seated]
@@ -67,16 +67,6 @@ def change_seats_of(
         member, entitlement = members.get(member_id), entitlements.get(entitlement_id)
         given += _give(member, entitlement, default_role, actor=actor, now=now)
     return SeatsChanged(given=given, released=len(leaving))
-
-
-def _lock_members(company: Company, keys: Iterable[uuid.UUID]) -> dict[uuid.UUID, Membership]:
-    rows = (
-        Membership.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("user")
-        .filter(company=company, pk__in=keys)
-        .order_by("pk")
-    )
-    return {row.pk: row for row in rows}
 
 
 def _lock_entitlements(company: Company, keys: Iterable[uuid.UUID]) -> dict[uuid.UUID, Entitlement]:

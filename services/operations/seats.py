@@ -1,12 +1,16 @@
 """Who uses what a company has."""
 
-from collections.abc import Iterable
+import uuid
+from collections.abc import Collection, Iterable
 from datetime import datetime
+
+from django.db.models import Q
 
 from auditlog.actors import Actor
 from auditlog.models import Event
 from auditlog.operations import audit
-from companies.models import Company, Membership
+from companies.models import Company, Membership, Permission
+from companies.operations import lock_company_for
 from services.access import Decision, NoAccess
 from services.events import ServiceEvent
 from services.models import Entitlement, Seat, Service, ServiceRole
@@ -131,6 +135,67 @@ def release_seats_of(
     seats = list(held.with_names().order_by("pk"))
     end_seats(seats, reason=reason, actor=actor, now=now)
     return seats
+
+
+@step
+def follow_last_day(*, membership: Membership, before: datetime | None, now: datetime) -> None:
+    """Let a member's seats end with the membership, and go on when it does.
+
+    `before` is when the membership would have ended: seats that ended with it follow it on.
+    """
+    seats = Seat.objects.not_ended(now).filter(membership=membership)
+    end = membership.valid_until
+    if end is None:
+        seats.filter(valid_until=before).update(valid_until=None)
+    else:
+        ends_later = Q(valid_until=None) | Q(valid_until__gt=end) | Q(valid_until=before)
+        seats.filter(ends_later).update(valid_until=end)
+
+
+@use_case
+def move_seat(
+    *, seat: Seat, membership: Membership, acting: Membership, actor: Actor, now: datetime
+) -> Seat:
+    """Take a seat from one member and give it to another, in the same role.
+
+    Raises: NotAllowedError, SeatGoneError, MemberGoneError, AlreadySeatedError.
+    """
+    company = lock_company_for(acting, Permission.SEAT_ASSIGN, at=now)
+    lock_members([seat.membership_id, membership.pk], company=company)
+    if seat.entitlement.company_id != company.pk:
+        raise SeatGoneError
+    return hand_seat_on(seat=seat, membership=membership, actor=actor, now=now)
+
+
+@step
+def hand_seat_on(*, seat: Seat, membership: Membership, actor: Actor, now: datetime) -> Seat:
+    """Move a seat as a part of something larger. Call with both members locked.
+
+    Raises: SeatGoneError, MemberGoneError, AlreadySeatedError.
+    """
+    lock_entitlement(seat.entitlement)
+    current = Seat.objects.not_ended(now).filter(pk=seat.pk).with_names().first()
+    if current is None or current.valid_until != seat.valid_until:
+        raise SeatGoneError
+    end_seats([current], reason="moved", actor=actor, now=now)
+    return seat_member(
+        entitlement=current.entitlement,
+        membership=membership,
+        role=current.role,
+        actor=actor,
+        now=now,
+    )
+
+
+def lock_members(keys: Collection[uuid.UUID], *, company: Company) -> dict[uuid.UUID, Membership]:
+    """Hold members of a company in the order of their keys, so that no two wait for each other."""
+    rows = (
+        Membership.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("user")
+        .filter(company=company, pk__in=keys)
+        .order_by("pk")
+    )
+    return {row.pk: row for row in rows}
 
 
 @use_case

@@ -31,6 +31,7 @@ RULES: Mapping[str, Rule] = {
     "companies:roles": company(Permission.COMPANY_VIEW),
     "companies:member": company(Permission.MEMBER_VIEW),
     "companies:change_roles": company(Permission.ROLE_ASSIGN, POST),
+    "companies:set_last_day": company(Permission.MEMBER_UPDATE, POST),
     "companies:suspend_member": company(Permission.MEMBER_UPDATE, POST),
     "companies:reactivate_member": company(Permission.MEMBER_UPDATE, POST),
     "companies:make_main_contact": company(Permission.MEMBER_UPDATE, POST),

@@ -7,6 +7,7 @@ from services.models import Entitlement, Seat
 from tests.factories.services import seat
 from tests.matrix.rules import (
     ANONYMOUS,
+    GET,
     POST,
     ROLE_OF_KIND,
     Lookup,
@@ -30,6 +31,8 @@ RULES: Mapping[str, Rule] = {
     ),
     "services:give_seat": company(Permission.SEAT_ASSIGN, POST),
     "services:release_seat": company(Permission.SEAT_ASSIGN, POST),
+    "services:move_seat": company(Permission.SEAT_ASSIGN, GET, POST),
+    "services:hand_over": company(Permission.MEMBER_END, GET, POST),
 }
 # The same addresses as the company's firm opens them under its own name.
 FIRM_RULES: Mapping[str, Rule] = {
