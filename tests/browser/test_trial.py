@@ -62,6 +62,7 @@ def test_test_client_fits_the_screen(page: Page, house: House, width: int) -> No
     page.goto(f"{get_address(house)}?preset=machine")
     page.locator("#send").click()
     expect(page.locator(".step").first).to_contain_text("Token för en maskin")
+    page.wait_for_load_state()  # the text is there before its styles
     overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     assert overflow <= 0
 
