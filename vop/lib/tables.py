@@ -1,21 +1,28 @@
-"""Tables that people bring and take: CSV in any usual coding comes in, CSV and XLSX go out."""
+"""Tables that people bring and take: CSV in any usual coding and XLSX come in, both go out."""
 
 import csv
 import io
+import zipfile
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
+import openpyxl
 import xlsxwriter
 from django.utils.translation import gettext_lazy as _
 
 from vop.lib.errors import DomainError
 
 MOST_BYTES: Final = 1024 * 1024
+_MOST_UNPACKED: Final = 32 * MOST_BYTES  # a workbook is a ZIP file, and may be a bomb
+_MOST_ROWS: Final = 20_000
+_MOST_COLUMNS: Final = 100
 BYTE_ORDER_MARK: Final = "\ufeff"  # without it Excel takes UTF-8 for something else
 _DELIMITERS: Final = ";,\t"
-_WORKBOOK_START: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # XLSX, XLS
+_XLSX_START: Final = b"PK\x03\x04"
+_WORKBOOK_START: Final = (_XLSX_START, b"\xd0\xcf\x11\xe0")  # XLSX, XLS
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 _CONTROL_STARTS: Final = ("\t", "\r", "\n")
 
@@ -74,6 +81,58 @@ def parse_table(text: str) -> list[Line]:
     except csv.Error as error:
         raise TableError from error
     return lines
+
+
+def read_table(raw: bytes) -> list[Line]:
+    """Return the rows of a file, whether it is a CSV file or a workbook (its first sheet).
+
+    Raises: WorkbookError, TableTooLargeError, TableError.
+    """
+    if raw.startswith(_XLSX_START):
+        return _read_workbook(raw)
+    return parse_table(decode_table(raw))
+
+
+def _read_workbook(raw: bytes) -> list[Line]:
+    if len(raw) > MOST_BYTES:
+        raise TableTooLargeError
+    try:
+        with zipfile.ZipFile(io.BytesIO(raw)) as packed:
+            # What unpacks to more than it declares is cut off by zipfile itself.
+            unpacked = sum(part.file_size for part in packed.infolist())
+        if unpacked > _MOST_UNPACKED:
+            raise TableTooLargeError
+        book: Any = openpyxl.load_workbook(io.BytesIO(raw), read_only=True, data_only=True)
+        sheet = book.worksheets[0]
+        rows = sheet.iter_rows(max_row=_MOST_ROWS + 1, max_col=_MOST_COLUMNS, values_only=True)
+        lines = [
+            Line(number, cells)
+            for number, cells in enumerate((_to_texts(row) for row in rows), 1)
+            if any(cells)
+        ]
+    except DomainError:
+        raise
+    except Exception as error:  # whatever a broken part makes the library raise
+        raise TableError from error
+    if lines and lines[-1].number > _MOST_ROWS:
+        raise TableTooLargeError
+    return lines
+
+
+def _to_texts(row: Iterable[object]) -> tuple[str, ...]:
+    """Return a workbook's cells as a person would have typed them; blank ends are cut off."""
+    cells = [_to_text(value) for value in row]
+    while cells and not cells[-1]:
+        cells.pop()
+    return tuple(cells)
+
+
+def _to_text(value: object) -> str:
+    if isinstance(value, datetime) and not (value.hour or value.minute or value.second):
+        return value.date().isoformat()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))  # an organisation number that the spreadsheet took for a quantity
+    return "" if value is None else str(value).strip()
 
 
 def write_csv(rows: Iterable[Sequence[str]]) -> str:
