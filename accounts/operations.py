@@ -6,12 +6,14 @@ transaction that is open, and open one when there is none.
 
 import functools
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ParamSpec, TypeVar
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from django.contrib.auth.hashers import make_password
 from django.db.models import UUIDField
 from django.utils.translation import gettext_lazy as _
 
@@ -22,7 +24,7 @@ from accounts.queries import find_person, watches_over_staff
 from auditlog.actors import Actor
 from auditlog.events import EventType
 from auditlog.models import Event
-from auditlog.operations import audit
+from auditlog.operations import Entry, audit, audit_each
 from vop.lib.db import in_use_case, step, use_case
 from vop.lib.errors import DomainError
 from vop.lib.statements import Lock, Parameter
@@ -92,6 +94,40 @@ def create_person(
         )
     audit(PersonEvent.CREATED, actor=actor, now=now, target=user.ref, data={"email": user.email})
     return user
+
+
+@dataclass(frozen=True, slots=True)
+class NewPerson:
+    """Somebody whom others register; they choose a password through a link sent to them."""
+
+    email: str
+    full_name: str
+    language: str
+
+
+@step
+def create_people(*, people: Sequence[NewPerson], actor: Actor, now: datetime) -> Sequence[User]:
+    """Register many people at once, as `create_person` registers one, in a few statements.
+
+    Raises: IntegrityError when somebody of an address exists.
+    """
+    users = [
+        User(
+            email=person.email,
+            full_name=person.full_name,
+            language=person.language,
+            password=make_password(None),
+            created_at=now,
+        )
+        for person in people
+    ]
+    User.objects.bulk_create(users)
+    EmailAddress.objects.bulk_create(
+        [EmailAddress(user=user, email=user.email, verified=True, primary=True) for user in users]
+    )
+    entries = [Entry(None, user.ref, {"email": user.email}) for user in users]
+    audit_each(PersonEvent.CREATED, entries, actor=actor, now=now)
+    return users
 
 
 @use_case

@@ -1,5 +1,6 @@
 """Companies as staff see them: found, read and registered; the customer changes them."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import admin, messages
@@ -7,16 +8,25 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.http import AnyRequest
-from companies.forms import RegisterForm
+from companies.forms import ImportForm, RegisterForm
 from companies.models import Company, Invitation, Membership
-from companies.operations import register_company_for
+from companies.operations import (
+    RowsRefusedError,
+    check_import,
+    import_companies,
+    register_company_for,
+)
+from companies.rendering import list_with_faults
 from vop.lib.admin import ReadOnlyInline
 from vop.lib.errors import DomainError
+from vop.lib.tables import WORKBOOK, write_csv, write_workbook
+
+MOST_SHOWN = 200  # rows of a file to import; the wrong ones come first
 
 if TYPE_CHECKING:
     _CompanyAdmin = admin.ModelAdmin[Company]
@@ -65,8 +75,106 @@ class InvitationInline(ReadOnlyInline):
         return ", ".join(invitation.role_labels)
 
 
+class ImportPages(_CompanyAdmin):
+    """Importing companies and members: a file, what it would make, and then it does."""
+
+    change_list_template = "companies/admin/companies.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        pages = {
+            "import": self.check_file,
+            "import/run": self.run_import,
+            "import/faults": self.download_faults,
+        }
+        own = [
+            path(
+                f"{address}/",
+                self.admin_site.admin_view(view),
+                name=f"companies_company_{address.replace('/', '_')}",
+            )
+            for address, view in pages.items()
+        ]
+        return [*own, *super().get_urls()]
+
+    def check_file(self, request: HttpRequest) -> HttpResponse:
+        """Ask for a file, then show what it would make and which rows are wrong."""
+        if request.method != "POST":
+            self._check_may_import(request)
+            return self._ask_for_file(request, ImportForm())
+        form = self._read(request)
+        return self._show(request, form) if form.is_valid() else self._ask_for_file(request, form)
+
+    def run_import(self, request: HttpRequest) -> HttpResponse:
+        """Import what was shown; if a row became wrong meanwhile, nothing is."""
+        form = self._read(request)
+        if not form.is_valid():
+            return self._ask_for_file(request, form)
+        who = cast("AnyRequest", request)
+        try:
+            report = import_companies(rows=form.rows, actor=who.actor, now=who.now)
+        except RowsRefusedError:
+            return self._show(request, form)
+        except DomainError as error:
+            form.add_error("file", str(error.message))
+            return self._ask_for_file(request, form)
+        done = gettext(
+            "Imported: %(companies)s new companies, %(people)s new people, %(members)s memberships."
+        )
+        messages.success(request, done % asdict(report))
+        return redirect("admin:companies_company_changelist")
+
+    def download_faults(self, request: HttpRequest) -> HttpResponse:
+        """Hand the file back, of the kind that came, with what is wrong in a last column."""
+        form = self._read(request)
+        if not form.is_valid():
+            return self._ask_for_file(request, form)
+        _report, faults = check_import(rows=form.rows, now=cast("AnyRequest", request).now)
+        rows = list_with_faults(form.lines, {1: gettext("What is wrong"), **faults})
+        if form.cleaned_data["is_workbook"]:
+            return _attach(write_workbook(gettext("Import"), rows), WORKBOOK, "import.xlsx")
+        return _attach(write_csv(rows), "text/csv; charset=utf-8", "import.csv")
+
+    def _check_may_import(self, request: HttpRequest) -> None:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+
+    def _read(self, request: HttpRequest) -> ImportForm:
+        self._check_may_import(request)
+        return ImportForm(request.POST, request.FILES)
+
+    def _ask_for_file(self, request: HttpRequest, form: ImportForm) -> HttpResponse:
+        context = self._frame(request, form)
+        status = 422 if form.errors else 200
+        return render(request, "companies/admin/import.html", context, status=status)
+
+    def _show(self, request: HttpRequest, form: ImportForm) -> HttpResponse:
+        report, faults = check_import(rows=form.rows, now=cast("AnyRequest", request).now)
+        rows = [{"row": row, "fault": faults.get(row.line, "")} for row in form.rows]
+        rows.sort(key=lambda shown: not shown["fault"])  # what needs attention comes first
+        context = {
+            **self._frame(request, form),
+            "report": report,
+            "fault_count": len(faults),
+            "rows": rows[:MOST_SHOWN],
+            "row_count": len(rows),
+            "text": form.plain_text,
+            "is_workbook": form.cleaned_data["is_workbook"],
+        }
+        status = 422 if faults else 200
+        return render(request, "companies/admin/import_preview.html", context, status=status)
+
+    def _frame(self, request: HttpRequest, form: ImportForm) -> dict[str, Any]:
+        return {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": gettext("Import companies and members"),
+            "form": form,
+            "changelist_url": reverse("admin:companies_company_changelist"),
+        }
+
+
 @admin.register(Company)
-class CompanyAdmin(_CompanyAdmin):
+class CompanyAdmin(ImportPages):
     list_display = ["name", "formatted", "country", "firm_kind", "created_at", "closed_at"]
     list_filter = ["firm_kind", "country", ("closed_at", admin.EmptyFieldListFilter)]
     search_fields = ["name", "org_number", "=id"]
@@ -146,3 +254,9 @@ class CompanyAdmin(_CompanyAdmin):
         }
         status = 422 if form.errors else 200
         return render(request, "companies/admin/register.html", context, status=status)
+
+
+def _attach(content: str | bytes, content_type: str, name: str) -> HttpResponse:
+    response = HttpResponse(content, content_type=content_type)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response

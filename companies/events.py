@@ -27,6 +27,7 @@ class CompanyEvent(EventType):
         ("before", "after"),
     )
     CLOSED = "company.closed", _("Company closed"), Retention.SEVEN_YEARS
+    IMPORTED = "import.run", _("Import done"), Retention.SEVEN_YEARS
     SELECTED = "company.selected", _("Company chosen"), Retention.NINETY_DAYS
 
 

@@ -1,16 +1,18 @@
 """The mails about getting into a company, and about who acts for it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from django.urls import reverse
 
 from accounts.models import User
 from companies.access import sign_invitation
-from companies.models import Company, Invitation, Mandate, Permission
+from companies.models import Company, Invitation, Mandate, Membership, Permission
 from companies.queries import list_people_who_may
 from vop.lib.clock import local_date
 from vop.lib.mail import enqueue_mail
+
+NAMED = 10  # companies in one mail; who has more sees them after signing in
 
 
 def send_invitation(invitation: Invitation) -> None:
@@ -117,3 +119,23 @@ def _tell(
             },
             language=user.language,
         )
+
+
+def send_imported(user: User, memberships: Sequence[Membership]) -> None:
+    """Tell a person which companies they were let into, once, and how to get in."""
+    is_new = not user.has_usable_password()
+    enqueue_mail(
+        to=user.email,
+        template="companies/imported",
+        context={
+            "name": user.full_name,
+            "companies": ", ".join(each.company.name for each in memberships[:NAMED]),
+            "count": len(memberships),
+            "is_more": len(memberships) > NAMED,
+            "email": user.email,
+            "path": reverse("account_reset_password" if is_new else "account_login"),
+            "is_new": is_new,
+        },
+        language=user.language,
+        key=f"companies.imported:{min(str(each.pk) for each in memberships)}",
+    )

@@ -1,6 +1,6 @@
 """How the log and the list of members read, on a page and as lines of a file."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from auditlog.models import Event
 from companies.models import Membership, Role
 from vop.lib.clock import STOCKHOLM, local_date
-from vop.lib.tables import defuse
+from vop.lib.tables import Line, defuse
 
 FIELD_LABELS: Mapping[str, str | Promise] = {
     "name": gettext_lazy("Company name"),
@@ -30,6 +30,7 @@ FIELD_LABELS: Mapping[str, str | Promise] = {
 _KEYS: Mapping[str, str | Promise] = {
     "role": gettext_lazy("Role"),
     "roles": gettext_lazy("Roles"),
+    "from": gettext_lazy("From"),
     "until": gettext_lazy("Until"),
     "before": gettext_lazy("Before"),
     "after": gettext_lazy("After"),
@@ -132,6 +133,15 @@ def list_member_cells(member: Membership, *, at: datetime) -> list[str]:
         str(member.last_day or ""),
         str(local_date(member.last_used_at)) if member.last_used_at else "",
     ]  # fmt: skip
+
+
+def list_with_faults(lines: Sequence[Line], faults: Mapping[int, str]) -> list[list[str]]:
+    """Return the rows of a file with what is wrong with each in a column after the last one."""
+    width = max((len(line.cells) for line in lines), default=0)
+    return [
+        [*line.cells, *[""] * (width - len(line.cells)), faults.get(line.number, "")]
+        for line in lines
+    ]
 
 
 def _personal(event: Event) -> dict[str, Any]:

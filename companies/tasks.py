@@ -1,4 +1,6 @@
-"""The regular work of this room."""
+"""What the queue asks of this room, and its regular work."""
+
+import uuid
 
 from celery import shared_task
 from django.utils import timezone
@@ -14,3 +16,8 @@ def settle_mandates() -> None:
 @shared_task(name="companies.remind_of_mandates")
 def remind_of_mandates() -> None:
     operations.remind_of_ends(now=timezone.now())
+
+
+@shared_task(name="companies.welcome_imported")
+def welcome_imported(*, membership_ids: list[str]) -> None:
+    operations.welcome_imported(membership_ids=[uuid.UUID(key) for key in membership_ids])

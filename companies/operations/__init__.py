@@ -39,6 +39,20 @@ from companies.operations.details import (
     update_invoice_address,
 )
 from companies.operations.drafts import Draft, DraftTable, read_drafts
+from companies.operations.import_rows import (
+    MOST_ROWS,
+    ImportColumnsError,
+    ImportRow,
+    ImportTable,
+    read_import,
+)
+from companies.operations.imports import (
+    ImportOvertakenError,
+    ImportReport,
+    check_import,
+    import_companies,
+    welcome_imported,
+)
 from companies.operations.invitations import (
     invite_person,
     resend_invitation,
@@ -115,6 +129,7 @@ __all__ = [
     "DEFAULT_MONTHS",
     "MOST_INVITATIONS",
     "MOST_MONTHS",
+    "MOST_ROWS",
     "AlreadyBlockedError",
     "AlreadyInvitedError",
     "AlreadyMemberError",
@@ -131,6 +146,11 @@ __all__ = [
     "EndPassedError",
     "FirmRoleError",
     "ForeignLeadError",
+    "ImportColumnsError",
+    "ImportOvertakenError",
+    "ImportReport",
+    "ImportRow",
+    "ImportTable",
     "InvitationGoneError",
     "InvoiceFacts",
     "JustSentError",
@@ -170,6 +190,7 @@ __all__ = [
     "change_lead",
     "change_main_contact",
     "change_roles",
+    "check_import",
     "choose_company",
     "decline_mandate",
     "end_assignment",
@@ -178,6 +199,7 @@ __all__ = [
     "end_membership",
     "find_faults",
     "grant_role",
+    "import_companies",
     "invite_people",
     "invite_person",
     "leave_company",
@@ -189,6 +211,7 @@ __all__ = [
     "place",
     "reactivate_member",
     "read_drafts",
+    "read_import",
     "record_export",
     "register_company",
     "register_company_for",
@@ -204,5 +227,6 @@ __all__ = [
     "unblock_person",
     "update_company",
     "update_invoice_address",
+    "welcome_imported",
     "withdraw_mandate",
 ]

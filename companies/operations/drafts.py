@@ -1,9 +1,10 @@
 """Reading a list of people to invite from a table that somebody made in a spreadsheet."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parseaddr
+from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, override
@@ -97,17 +98,22 @@ def _split(line: Line, *, is_free: bool) -> list[tuple[str, ...]]:
 
 
 def _read_header(line: Line) -> tuple[str, ...]:
-    found = tuple(_COLUMNS.get(re.sub(r"[\s_-]", "", cell.casefold()), "") for cell in line.cells)
+    found = tuple(_COLUMNS.get(simplify(cell), "") for cell in line.cells)
     unknown = [cell for cell, name in zip(line.cells, found, strict=True) if cell and not name]
     if unknown or EMAIL not in found:
         raise UnknownColumnsError(unknown)
     return found
 
 
+def simplify(heading: str) -> str:
+    """Return a column's heading as tables of known ones have it."""
+    return re.sub(r"[\s_-]", "", heading.casefold())
+
+
 def _read_row(line: Line, columns: Sequence[str], default_roles: frozenset[Role]) -> Draft:
     values = dict(zip(columns, line.cells, strict=False))
-    email, name = _read_address(values.get(EMAIL, ""))
-    roles, unread = _read_roles(values.get(ROLES, ""))
+    email, name = read_address(values.get(EMAIL, ""))
+    roles, unread = read_roles(values.get(ROLES, ""))
     if len(line.cells) > len(columns):
         extra = [cell for cell in line.cells[len(columns) :] if cell]
         unread = unread or (_("More columns than expected.") if extra else "")
@@ -120,7 +126,7 @@ def _read_row(line: Line, columns: Sequence[str], default_roles: frozenset[Role]
     )
 
 
-def _read_address(text: str) -> tuple[str, str]:
+def read_address(text: str) -> tuple[str, str]:
     """Return address and name of "Nils Ny <nils@exempel.se>" or of a bare address."""
     if text.endswith(">"):
         name, address = parseaddr(text)
@@ -128,23 +134,24 @@ def _read_address(text: str) -> tuple[str, str]:
     return text.strip().lower(), ""
 
 
-def _read_roles(text: str) -> tuple[frozenset[Role], str]:
-    known = _name_roles(Role)
+def read_roles(text: str) -> tuple[frozenset[Role], str]:
+    """Return the roles that a cell names, by code or as people call them, and what is wrong."""
+    known = name_choices(Role.choices)
     found, unknown = set(), []
     for word in filter(None, (part.strip() for part in re.split(r"[,/+|]", text))):
-        role = known.get(word.casefold())
-        if role:
-            found.add(role)
+        code = known.get(word.casefold())
+        if code:
+            found.add(Role(code))
         else:
             unknown.append(word)
     fault = _("No role is called %(role)s.") % {"role": ", ".join(unknown)} if unknown else ""
     return frozenset(found), fault
 
 
-def _name_roles(roles: Iterable[Role]) -> dict[str, Role]:
-    """Return the roles by code and by what they are called in each language."""
-    names = {role.value: role for role in roles}
+def name_choices(choices: Sequence[tuple[str, Any]]) -> dict[str, str]:
+    """Return codes by themselves and by what they are called in each language, all in small."""
+    names = {code.casefold(): code for code, _label in choices}
     for language in _LANGUAGES:
         with override(language):
-            names |= {str(role.label).casefold(): role for role in roles}
+            names |= {str(label).casefold(): code for code, label in choices}
     return names

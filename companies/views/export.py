@@ -12,10 +12,9 @@ from companies.models import Permission
 from companies.queries import find_members
 from companies.rendering import list_member_cells, list_member_columns
 from vop.lib.clock import local_date
-from vop.lib.tables import write_csv, write_workbook
+from vop.lib.tables import WORKBOOK, write_csv, write_workbook
 
 CHUNK = 500
-WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 @require_POST

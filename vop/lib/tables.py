@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from vop.lib.errors import DomainError
 
 MOST_BYTES: Final = 1024 * 1024
+WORKBOOK: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _MOST_UNPACKED: Final = 32 * MOST_BYTES  # a workbook is a ZIP file, and may be a bomb
 _MOST_ROWS: Final = 20_000
 _MOST_COLUMNS: Final = 100
@@ -83,40 +84,45 @@ def parse_table(text: str) -> list[Line]:
     return lines
 
 
+def is_workbook(raw: bytes) -> bool:
+    """Tell whether a file is an XLSX workbook, or says so."""
+    return raw.startswith(_XLSX_START)
+
+
 def read_table(raw: bytes) -> list[Line]:
     """Return the rows of a file, whether it is a CSV file or a workbook (its first sheet).
 
     Raises: WorkbookError, TableTooLargeError, TableError.
     """
-    if raw.startswith(_XLSX_START):
+    if is_workbook(raw):
         return _read_workbook(raw)
     return parse_table(decode_table(raw))
 
 
 def _read_workbook(raw: bytes) -> list[Line]:
-    if len(raw) > MOST_BYTES:
-        raise TableTooLargeError
     try:
-        with zipfile.ZipFile(io.BytesIO(raw)) as packed:
-            # What unpacks to more than it declares is cut off by zipfile itself.
-            unpacked = sum(part.file_size for part in packed.infolist())
-        if unpacked > _MOST_UNPACKED:
-            raise TableTooLargeError
-        book: Any = openpyxl.load_workbook(io.BytesIO(raw), read_only=True, data_only=True)
-        sheet = book.worksheets[0]
-        rows = sheet.iter_rows(max_row=_MOST_ROWS + 1, max_col=_MOST_COLUMNS, values_only=True)
-        lines = [
-            Line(number, cells)
-            for number, cells in enumerate((_to_texts(row) for row in rows), 1)
-            if any(cells)
-        ]
-    except DomainError:
-        raise
+        is_too_large = len(raw) > MOST_BYTES or _unpacked_size(raw) > _MOST_UNPACKED
+        lines = [] if is_too_large else _read_first_sheet(raw)
     except Exception as error:  # whatever a broken part makes the library raise
         raise TableError from error
-    if lines and lines[-1].number > _MOST_ROWS:
+    if is_too_large or (lines and lines[-1].number > _MOST_ROWS):
         raise TableTooLargeError
     return lines
+
+
+def _unpacked_size(raw: bytes) -> int:
+    """Return what the parts of a ZIP file say they unpack to; zipfile cuts off what is more."""
+    with zipfile.ZipFile(io.BytesIO(raw)) as packed:
+        return sum(part.file_size for part in packed.infolist())
+
+
+def _read_first_sheet(raw: bytes) -> list[Line]:
+    book: Any = openpyxl.load_workbook(io.BytesIO(raw), read_only=True, data_only=True)
+    rows = book.worksheets[0].iter_rows(
+        max_row=_MOST_ROWS + 1, max_col=_MOST_COLUMNS, values_only=True
+    )
+    cells = (_to_texts(row) for row in rows)
+    return [Line(number, texts) for number, texts in enumerate(cells, 1) if any(texts)]
 
 
 def _to_texts(row: Iterable[object]) -> tuple[str, ...]:
