@@ -33,6 +33,10 @@ class CatalogueEvent(EventType):
     SELLER_CHANGED = "seller.changed", _("Seller changed"), _KEPT
 
 
+class LedgerEvent(EventType):
+    SAVED = "ledger.saved", _("Ledger account saved"), _KEPT
+
+
 class ErpEvent(EventType):
     SAVED = "erp.saved", _("ERP connection saved"), _KEPT
     KEY_ISSUED = "erp.key_issued", _("API key issued"), _KEPT

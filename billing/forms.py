@@ -10,7 +10,15 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from billing.models import CURRENCIES, ErpConnection, Plan, VatClass
+from billing.models import (
+    CURRENCIES,
+    AccountPurpose,
+    ErpConnection,
+    LedgerAccount,
+    Plan,
+    VatClass,
+    VatKey,
+)
 from billing.operations import ConnectionFacts, PlanFacts, ReceiptFacts
 from billing.queries import list_plans
 from companies.models import parse_org_number, parse_vat_number
@@ -310,6 +318,31 @@ class BasesQuery(forms.Form):
         """The series and number to go on after."""
         series, _dash, number = self.cleaned_data["after"].rpartition("-")
         return (series, int(number)) if number else None
+
+
+class LedgerAccountForm(forms.Form):
+    """Where something is booked."""
+
+    purpose = forms.ChoiceField(label=_("Purpose"), choices=AccountPurpose)
+    vat = forms.ChoiceField(label=_("VAT"), choices=VatKey, required=False)
+    service: "forms.ModelChoiceField[Any]" = forms.ModelChoiceField(
+        label=_("Service"),
+        queryset=None,
+        required=False,
+        help_text=_("For revenue that one service books apart."),
+    )
+    number = forms.RegexField(
+        label=_("Account"), regex=r"^[1-9][0-9]{3}$", help_text=_("Four digits.")
+    )
+    name = forms.CharField(label=_("Name"), max_length=80)
+
+    def __init__(self, data: Any = None, *, account: LedgerAccount | None = None) -> None:
+        super().__init__(data)
+        services = self.fields["service"]
+        if isinstance(services, forms.ModelChoiceField):
+            services.queryset = list_offered_services()
+        if account is not None:
+            self.initial = {name: getattr(account, name) for name in self.fields}
 
 
 class SellerForm(forms.Form):

@@ -9,9 +9,17 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.http import AnyRequest
-from billing.forms import PlanForm, PriceForm, SellerForm, VatRateForm
-from billing.models import Plan, Price, Seller, VatRate
-from billing.operations import SellerFacts, save_plan, save_seller, set_price, set_vat_rate
+from billing.forms import LedgerAccountForm, PlanForm, PriceForm, SellerForm, VatRateForm
+from billing.models import LedgerAccount, Plan, Price, Seller, VatRate
+from billing.operations import (
+    AccountFacts,
+    SellerFacts,
+    save_ledger_account,
+    save_plan,
+    save_seller,
+    set_price,
+    set_vat_rate,
+)
 from vop.lib.admin import OperationAdmin
 
 
@@ -75,6 +83,28 @@ class VatRateAdmin(OperationAdmin):
 
     def save(self, request: AnyRequest, form: VatRateForm, row: VatRate | None) -> VatRate:
         return set_vat_rate(**form.cleaned_data, actor=request.actor, now=request.now)
+
+
+@admin.register(LedgerAccount)
+class LedgerAccountAdmin(OperationAdmin):
+    """Where the seller books what BAS puts elsewhere; what isn't here goes to the BAS account."""
+
+    list_display = ["purpose", "vat", "service", "number", "name"]
+    list_select_related = ["service"]
+    ordering = ["purpose", "vat", "service__name", "pk"]
+
+    def build_form(self, request: HttpRequest, row: LedgerAccount | None) -> forms.Form:
+        return LedgerAccountForm(_data(request), account=row)
+
+    def save(
+        self, request: AnyRequest, form: LedgerAccountForm, row: LedgerAccount | None
+    ) -> LedgerAccount:
+        return save_ledger_account(
+            facts=AccountFacts(**form.cleaned_data),
+            account=row,
+            actor=request.actor,
+            now=request.now,
+        )
 
 
 @admin.register(Seller)

@@ -3,7 +3,7 @@
 import tempfile
 import uuid
 import zipfile
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -13,16 +13,22 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from django.utils.translation import gettext
 
+from accounts.http import AnyRequest
 from billing.access import get_issued_basis, get_run
 from billing.models import BillingRun
 from billing.queries import (
     count_lines,
     get_basis_page,
+    get_current_seller,
+    iterate_documents,
     iterate_lines,
     list_credited,
     list_run_bases,
+    load_accounts,
 )
-from billing.rendering import MOST_SHEET_ROWS, render_ubl, stream_csv, write_workbook
+from billing.rendering import MOST_SHEET_ROWS, render_ubl, stream_csv, write_sie, write_workbook
+from vop.lib.clock import local_date
+from vop.lib.errors import DomainError, NotFound
 
 if TYPE_CHECKING:
     AnyAdmin = admin.ModelAdmin[Any]
@@ -32,6 +38,7 @@ else:  # it takes no brackets at run time
 R = TypeVar("R", bound=HttpResponseBase)
 
 MOST_DOCUMENTS: Final = 2_000  # what one request should make; the API has the rest
+SIE_TYPE: Final = "application/octet-stream"  # no text: code page 437
 CSV_TYPE: Final = "text/csv; charset=utf-8"
 XLSX_TYPE: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -71,6 +78,7 @@ class RunDownloads(AnyAdmin):
             route("csv", self.download_csv),
             route("xlsx", self.download_workbook),
             route("ubl", self.download_documents),
+            route("sie", self.download_vouchers),
             *super().get_urls(),
         ]
 
@@ -104,6 +112,28 @@ class RunDownloads(AnyAdmin):
                 archive.writestr(f"{basis.label}.xml", document)
         file.seek(0)
         return attach(FileResponse(file, content_type="application/zip"), f"{_name(run)}.zip")
+
+    def download_vouchers(self, request: HttpRequest, run_id: uuid.UUID) -> HttpResponseBase:
+        """Send the issued bases as vouchers."""
+        run = self._find(request, run_id)
+        seller = get_current_seller()
+        if seller is None:
+            raise NotFound
+        file = tempfile.TemporaryFile()  # noqa: SIM115 (the response closes it)
+        try:
+            write_sie(
+                file,
+                iterate_documents(list_run_bases(run).filter(number__isnull=False)),
+                seller=seller,
+                accounts=load_accounts(),
+                made_on=local_date(cast("AnyRequest", request).now),
+            )
+        except DomainError as error:
+            file.close()
+            messages.error(request, str(error.message))
+            return redirect("admin:billing_billingrun_change", run.pk)
+        file.seek(0)
+        return attach(FileResponse(file, content_type=SIE_TYPE), f"{_name(run)}.si")
 
     def _find(self, request: HttpRequest, run_id: uuid.UUID) -> BillingRun:
         if not self.has_view_permission(request):

@@ -1,5 +1,12 @@
 """What is sold at which price, who subscribes, and what is to be invoiced."""
 
+from billing.models.accounts import (
+    BAS_ACCOUNTS,
+    Account,
+    AccountPurpose,
+    LedgerAccount,
+    VatKey,
+)
 from billing.models.bases import (
     BasisLine,
     BasisLineQuerySet,
@@ -28,7 +35,10 @@ from billing.models.subscriptions import (
 )
 
 __all__ = [
+    "BAS_ACCOUNTS",
     "CURRENCIES",
+    "Account",
+    "AccountPurpose",
     "BasisDelivery",
     "BasisLine",
     "BasisLineQuerySet",
@@ -42,6 +52,7 @@ __all__ = [
     "ErpReceipt",
     "InvoiceBasis",
     "InvoiceBasisQuerySet",
+    "LedgerAccount",
     "NumberSeries",
     "Order",
     "Plan",
@@ -52,6 +63,7 @@ __all__ = [
     "SubscriptionChange",
     "SubscriptionQuerySet",
     "VatClass",
+    "VatKey",
     "VatRate",
     "VatTotal",
 ]

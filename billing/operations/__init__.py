@@ -12,12 +12,15 @@ from billing.operations.bases import (
     gather_lines,
 )
 from billing.operations.catalogue import (
+    AccountExistsError,
+    AccountFacts,
     BadAmountError,
     BadDateError,
     OverlappingRateError,
     PlanFacts,
     PriceExistsError,
     SellerFacts,
+    save_ledger_account,
     save_plan,
     save_seller,
     set_price,
@@ -62,6 +65,8 @@ from billing.operations.subscriptions import (
 )
 
 __all__ = [
+    "AccountExistsError",
+    "AccountFacts",
     "AlreadyAcknowledgedError",
     "AlreadyApprovedError",
     "BadAmountError",
@@ -105,6 +110,7 @@ __all__ = [
     "replay_delivery",
     "run_billing",
     "save_connection",
+    "save_ledger_account",
     "save_plan",
     "save_seller",
     "set_price",

@@ -8,8 +8,8 @@ from django.utils.translation import gettext_lazy as _
 
 from auditlog.actors import Actor
 from auditlog.operations import audit
-from billing.events import CatalogueEvent
-from billing.models import Plan, Price, Seller, VatRate
+from billing.events import CatalogueEvent, LedgerEvent
+from billing.models import AccountPurpose, LedgerAccount, Plan, Price, Seller, VatRate
 from services.models import Service
 from vop.lib.clock import local_date
 from vop.lib.db import use_case
@@ -54,6 +54,25 @@ class PlanFacts:
     trial_days: int = 0
     is_offered: bool = True
     rank: int = 0
+
+
+class AccountExistsError(DomainError):
+    message = _("There is an account for this already. Change that one.")
+
+
+class OnlyRevenueByServiceError(DomainError):
+    message = _("Only revenue is booked by service.")
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFacts:
+    """Where something is booked; `service` is for revenue of one service alone."""
+
+    purpose: str
+    vat: str
+    number: str
+    name: str
+    service: Service | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +206,33 @@ def set_vat_rate(
         target=saved.ref,
         data={"rate": rate, "valid_from": valid_from, "valid_to": valid_to},
     )
+    return saved
+
+
+@use_case
+def save_ledger_account(
+    *, facts: AccountFacts, actor: Actor, now: datetime, account: LedgerAccount | None = None
+) -> LedgerAccount:
+    """Say where something is booked; one account for each purpose, VAT and service.
+
+    Raises: AccountExistsError, OnlyRevenueByServiceError.
+    """
+    if facts.service is not None and facts.purpose != AccountPurpose.REVENUE:
+        raise OnlyRevenueByServiceError
+    saved, created = LedgerAccount.objects.get_or_create(
+        purpose=facts.purpose,
+        vat=facts.vat,
+        service=facts.service,
+        defaults={"number": facts.number, "name": facts.name},
+    )
+    if not created and (account is None or account.pk != saved.pk):
+        raise AccountExistsError
+    if created and account is not None:  # it is for something else from now on
+        account.delete()
+    saved.number, saved.name = facts.number, facts.name
+    saved.save(update_fields=["number", "name"])
+    data = {"purpose": saved.purpose, "vat": saved.vat, "number": saved.number}
+    audit(LedgerEvent.SAVED, actor=actor, now=now, target=saved.ref, data=data)
     return saved
 
 

@@ -18,16 +18,19 @@ from billing.queries.catalogue import (
 )
 from billing.queries.exports import (
     LONGEST_APPROVAL,
+    Accounts,
     ExportCounts,
     count_exports,
     count_lines,
     find_erp_key,
     get_receipt,
+    iterate_documents,
     iterate_lines,
     list_approved,
     list_credited,
     list_run_bases,
     list_untold,
+    load_accounts,
 )
 from billing.queries.previews import (
     TERMS_VERSION,
@@ -56,6 +59,7 @@ from billing.queries.subscriptions import (
 __all__ = [
     "LONGEST_APPROVAL",
     "TERMS_VERSION",
+    "Accounts",
     "BasisPage",
     "CustomerPreview",
     "ExportCounts",
@@ -77,6 +81,7 @@ __all__ = [
     "get_plan",
     "get_receipt",
     "get_run_totals",
+    "iterate_documents",
     "iterate_lines",
     "lay_out_seats",
     "list_approved",
@@ -92,6 +97,7 @@ __all__ = [
     "list_seat_prices",
     "list_subscription_rows",
     "list_untold",
+    "load_accounts",
     "load_catalogue",
     "load_state",
     "preview_order",

@@ -1,12 +1,16 @@
 """What leaves billing, and what became of it."""
 
-from collections.abc import Iterator, Sequence
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet
 
 from billing.models import (
+    BAS_ACCOUNTS,
+    Account,
+    AccountPurpose,
     BasisDelivery,
     BasisLine,
     BillingRun,
@@ -14,7 +18,11 @@ from billing.models import (
     ErpKey,
     ErpReceipt,
     InvoiceBasis,
+    LedgerAccount,
+    VatKey,
+    VatTotal,
 )
+from billing.queries.bases import BasisPage
 
 # An approval writes its instant when it begins, and may commit this much later.
 LONGEST_APPROVAL = timedelta(hours=1)
@@ -37,6 +45,23 @@ class ExportCounts:
     def is_acknowledged(self) -> bool:
         """Whether there is a receipt for all that is approved."""
         return self.approved == self.acknowledged
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """Where everything is booked: by purpose, VAT and, for revenue, perhaps the service."""
+
+    rows: Mapping[tuple[AccountPurpose, VatKey, uuid.UUID | None], Account]
+
+    def find(
+        self, purpose: AccountPurpose, vat: VatKey = VatKey.NONE, service: uuid.UUID | None = None
+    ) -> Account | None:
+        """Return an account, the service's own before that of all."""
+        return self.rows.get((purpose, vat, service)) or self.rows.get((purpose, vat, None))
+
+    def list_all(self) -> Sequence[Account]:
+        """List the accounts by number, each once."""
+        return sorted(set(self.rows.values()))
 
 
 def find_erp_key(digest: str, *, at: datetime) -> ErpKey | None:
@@ -109,6 +134,26 @@ def iterate_lines(bases: QuerySet[InvoiceBasis]) -> Iterator[BasisLine]:
         .order_by("basis__series", "basis__number", "basis_id", "position", "pk")
         .iterator(chunk_size=2000)
     )
+
+
+def load_accounts() -> Accounts:
+    """Return where everything is booked: the seller's own accounts before those of BAS."""
+    rows: dict[tuple[AccountPurpose, VatKey, uuid.UUID | None], Account] = {
+        (purpose, vat, None): account for (purpose, vat), account in BAS_ACCOUNTS.items()
+    }
+    for row in LedgerAccount.objects.order_by("pk"):
+        key = (AccountPurpose(row.purpose), VatKey(row.vat), row.service_id)
+        rows[key] = Account(row.number, row.name)
+    return Accounts(rows)
+
+
+def iterate_documents(bases: QuerySet[InvoiceBasis]) -> Iterator[BasisPage]:
+    """Go through bases with what their documents need, some hundred at a time."""
+    lines = BasisLine.objects.select_related("plan__service", "subscription").in_order()
+    parts = VatTotal.objects.order_by("-rate", "category", "pk")
+    whole = bases.prefetch_related(Prefetch("lines", lines), Prefetch("vat_totals", parts))
+    for basis in whole.iterator(chunk_size=500):
+        yield BasisPage(basis, list(basis.lines.all()), list(basis.vat_totals.all()))
 
 
 def count_lines(bases: QuerySet[InvoiceBasis]) -> int:

@@ -9,12 +9,15 @@ from billing.rendering.content import (
 from billing.rendering.documents import describe_document, describe_receipt, describe_summary
 from billing.rendering.payment import payment_reference
 from billing.rendering.pdf import get_pdf, render_pdf
+from billing.rendering.sie import ForeignCurrencyError, NoAccountError, write_sie
 from billing.rendering.tables import MOST_SHEET_ROWS, stream_csv, write_workbook
 from billing.rendering.ubl import render_ubl
 from billing.rendering.webhook import build_message, make_signing_secret, sign_message
 
 __all__ = [
     "MOST_SHEET_ROWS",
+    "ForeignCurrencyError",
+    "NoAccountError",
     "build_message",
     "describe_content",
     "describe_customer",
@@ -30,5 +33,6 @@ __all__ = [
     "render_ubl",
     "sign_message",
     "stream_csv",
+    "write_sie",
     "write_workbook",
 ]

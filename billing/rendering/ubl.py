@@ -13,11 +13,10 @@ from decimal import Decimal
 from typing import Any, Final
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from billing import engine
-from billing.engine.catalogue import EU_COUNTRIES
 from billing.models import BasisLine, InvoiceBasis
 from billing.queries import BasisPage
 from billing.rendering.payment import due_date, payment_reference
+from billing.rendering.vat import VatCode, classify_vat, write_number
 from vop.lib.money import from_cents, to_cents
 
 _SCHEMAS: Final = "urn:oasis:names:specification:ubl:schema:xsd:"
@@ -35,21 +34,6 @@ _SCHEMES: Final = {
     "DK": ("0184", "0184", "DK"),
     "FI": ("0216", "0212", "0037"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class _Vat:
-    """A VAT category of EN 16931, and why nothing is charged where nothing is."""
-
-    code: str
-    reason_code: str = ""
-    reason: str = ""
-
-
-_STANDARD = _Vat("S")
-_REVERSE_CHARGE = _Vat("AE", "VATEX-EU-AE", "Reverse charge")
-_EXPORT = _Vat("G", "VATEX-EU-G", "Export outside the EU")
-_EXEMPT = _Vat("E", "", "Exempt from VAT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +188,7 @@ def _add_vat(root: Element, page: BasisPage, form: _Form) -> None:
         subtotal = SubElement(total, "cac:TaxSubtotal")
         _amount(subtotal, "cbc:TaxableAmount", form.sign * part.base_cents, basis.currency)
         _amount(subtotal, "cbc:TaxAmount", form.sign * part.vat_cents, basis.currency)
-        vat = _classify(part.category, part.rate, basis)
+        vat = classify_vat(part.category, part.rate, basis)
         category = _add_category(subtotal, "cac:TaxCategory", vat, part.rate)
         _text(category, "cbc:TaxExemptionReasonCode", vat.reason_code)
         _text(category, "cbc:TaxExemptionReason", vat.reason)
@@ -238,12 +222,12 @@ def _add_line(root: Element, line: BasisLine, basis: InvoiceBasis, form: _Form) 
     _text(period, "cbc:EndDate", _last_day(line.period_end))
     item = SubElement(added, "cac:Item")
     _text(item, "cbc:Name", line.text)
-    vat = _classify(line.vat_category, line.vat_rate, basis)
+    vat = classify_vat(line.vat_category, line.vat_rate, basis)
     _add_scheme(_add_category(item, "cac:ClassifiedTaxCategory", vat, line.vat_rate))
     _add_property(item, "cause", f"{line.cause} {line.cause_on}")
-    _add_property(item, "price per period", _plain(line.unit_price))
+    _add_property(item, "price per period", write_number(line.unit_price))
     element = SubElement(added, "cac:Price")
-    _text(element, "cbc:PriceAmount", _plain(price), currencyID=basis.currency)
+    _text(element, "cbc:PriceAmount", write_number(price), currencyID=basis.currency)
     if per != 1:
         _text(element, "cbc:BaseQuantity", per, unitCode=_PIECE)
 
@@ -261,19 +245,10 @@ def price_of(line: BasisLine) -> tuple[int, Decimal, int]:
     return quantity, from_cents(net), quantity
 
 
-def _classify(category: str, rate: Decimal, basis: InvoiceBasis) -> _Vat:
-    if category == engine.VatCategory.REVERSE_CHARGE.value:
-        return _REVERSE_CHARGE
-    if rate > 0:
-        return _STANDARD
-    is_inside = basis.customer_snapshot["country"] in EU_COUNTRIES
-    return _EXEMPT if is_inside else _EXPORT
-
-
-def _add_category(parent: Element, name: str, vat: _Vat, rate: Decimal) -> Element:
+def _add_category(parent: Element, name: str, vat: VatCode, rate: Decimal) -> Element:
     category = SubElement(parent, name)
     _text(category, "cbc:ID", vat.code)
-    _text(category, "cbc:Percent", _plain(rate))
+    _text(category, "cbc:Percent", write_number(rate))
     return category
 
 
@@ -296,12 +271,6 @@ def _text(parent: Element, name: str, value: object, **attributes: str) -> None:
 
 def _amount(parent: Element, name: str, cents: int, currency: str) -> None:
     _text(parent, name, from_cents(cents), currencyID=currency)
-
-
-def _plain(number: Decimal) -> str:
-    """Write a number without an exponent, and without decimals that say nothing."""
-    text = f"{number:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _digits(text: str) -> str:

@@ -6,6 +6,7 @@ import uuid
 import zipfile
 from collections.abc import Callable
 from datetime import datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from billing.operations import approve_basis, run_billing
 from billing.rendering import stream_csv, write_workbook
 from companies.models import Membership
 from tests.billing.accounts import Erp, connect
+from tests.billing.books import read_sie
 from tests.billing.documents import CUSTOMER, Sold, make_page
 from tests.billing.einvoice import find_faults
 from tests.factories.billing import buy
@@ -185,6 +187,28 @@ def test_staff_takes_a_run_as_ubl(clerk: Client, run: BillingRun) -> None:
     assert find_faults(archive.read(f"{renewal.label}.xml")) == []
 
 
+def test_staff_takes_a_run_as_vouchers(clerk: Client, run: BillingRun) -> None:
+    approve_basis(basis=InvoiceBasis.objects.drafts().get(), actor=SYSTEM, now=timezone.now())
+
+    sent = take(clerk, run, "sie")
+
+    assert read_sie(sent) == [
+        {"1510": Decimal(559), "2611": Decimal("-111.75"), "3001": Decimal(-447),
+         "3740": Decimal("-0.25")}
+    ]  # fmt: skip
+    assert b'#ORGNR "559999-0013"' in sent
+
+
+def test_run_that_cannot_be_booked_is_told(clerk: Client, run: BillingRun) -> None:
+    InvoiceBasis.objects.drafts().update(currency="EUR")
+    approve_basis(basis=InvoiceBasis.objects.drafts().get(), actor=SYSTEM, now=timezone.now())
+    url = reverse("admin:billing_billingrun_sie", args=[run.pk])
+
+    told = clerk.get(url, follow=True)
+
+    assert "EUR" in str(next(iter(get_messages(told.wsgi_request))))
+
+
 def test_run_that_is_too_large_is_told(
     clerk: Client, run: BillingRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,13 +224,13 @@ def test_run_is_for_staff_with_the_right(
     staff: User, sign_in_staff: Callable[[User], Client], run: BillingRun
 ) -> None:
     desk = sign_in_staff(staff)
-    for kind in ("csv", "xlsx", "ubl"):
+    for kind in ("csv", "xlsx", "ubl", "sie"):
         url = reverse(f"admin:billing_billingrun_{kind}", args=[run.pk])
         assert desk.get(url).status_code == 403
 
 
 def test_run_that_is_not_there_is_not_found(clerk: Client) -> None:
-    for kind in ("csv", "xlsx", "ubl"):
+    for kind in ("csv", "xlsx", "ubl", "sie"):
         url = reverse(f"admin:billing_billingrun_{kind}", args=[uuid.uuid4()])
         assert clerk.get(url).status_code == 404
 
