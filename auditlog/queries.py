@@ -59,6 +59,7 @@ class LogFilter:
     outcome: str = ""
     start: datetime | None = None
     end: datetime | None = None
+    actions: frozenset[str] = frozenset()
 
     @property
     def description(self) -> dict[str, str]:
@@ -109,6 +110,8 @@ def _select(company_id: uuid.UUID, chosen: LogFilter) -> QuerySet[EventAudience]
     rows = EventAudience.objects.filter(company_id=company_id).select_related("event__personal")
     if chosen.group:
         rows = rows.filter(event__action__in=list_actions(chosen.group))
+    if chosen.actions:
+        rows = rows.filter(event__action__in=sorted(chosen.actions))
     if chosen.actor_id:
         rows = rows.filter(event__actor_id=chosen.actor_id)
     if chosen.outcome:

@@ -16,12 +16,14 @@ from companies.models import (
     FIRM_ROLES,
     ROLE_DESCRIPTIONS,
     Company,
+    EInvoiceAddressError,
     Membership,
     NumberError,
     Permission,
     Role,
     VatNumberError,
     list_countries,
+    parse_e_invoice_address,
     parse_org_number,
     parse_vat_number,
 )
@@ -285,6 +287,9 @@ class CompanyForm(_VersionedForm):
 
     name = forms.CharField(label=_("Company name"), max_length=160)
     vat_number = forms.CharField(label=_("VAT number"), max_length=30, required=False)
+    street = forms.CharField(label=_("Street or box"), max_length=160, required=False)
+    postcode = forms.CharField(label=_("Postcode"), max_length=20, required=False)
+    city = forms.CharField(label=_("City"), max_length=80, required=False)
     language = forms.ChoiceField(
         label=_("Language"),
         choices=settings.LANGUAGES,
@@ -298,6 +303,10 @@ class CompanyForm(_VersionedForm):
     def clean_vat_number(self) -> str:
         return _checked_vat_number(self._country, self.cleaned_data["vat_number"])
 
+    def clean_postcode(self) -> str:
+        postcode: str = self.cleaned_data["postcode"]
+        return write_swedish_postcode(postcode) if self._country == "SE" else postcode
+
     @property
     def facts(self) -> CompanyFacts:
         """The answers, once the form is valid."""
@@ -307,12 +316,21 @@ class CompanyForm(_VersionedForm):
 class InvoiceAddressForm(_VersionedForm):
     """Where a company wants its invoices."""
 
+    invoice_delivery = forms.ChoiceField(
+        label=_("How invoices are sent"), choices=Company.InvoiceDelivery.choices
+    )
+    invoice_email = forms.EmailField(label=_("Invoice e-mail"), max_length=254, required=False)
+    e_invoice_address = forms.CharField(
+        label=_("E-invoice address"),
+        max_length=70,
+        required=False,
+        help_text=_("Your Peppol ID, e.g. 0007:5567037485 for a Swedish organisation number."),
+    )
     invoice_recipient = forms.CharField(label=_("Recipient"), max_length=160, required=False)
     invoice_street = forms.CharField(label=_("Street or box"), max_length=160, required=False)
     invoice_postcode = forms.CharField(label=_("Postcode"), max_length=20, required=False)
     invoice_city = forms.CharField(label=_("City"), max_length=80, required=False)
     invoice_country = forms.ChoiceField(label=_("Country"), choices=list_countries)
-    invoice_email = forms.EmailField(label=_("Invoice e-mail"), max_length=254, required=False)
     invoice_reference = forms.CharField(
         label=_("Your reference"),
         max_length=80,
@@ -329,15 +347,29 @@ class InvoiceAddressForm(_VersionedForm):
                 if name not in self.errors and not values.get(name):
                     self.add_error(name, _("Fill this in too, or leave the whole address empty."))
         if values.get("invoice_country") == "SE" and values.get("invoice_postcode"):
-            self._clean_swedish_postcode(values)
+            try:
+                values["invoice_postcode"] = write_swedish_postcode(values["invoice_postcode"])
+            except ValidationError as error:
+                self.add_error("invoice_postcode", error)
+        self._clean_delivery(values)
         return values
 
-    def _clean_swedish_postcode(self, values: dict[str, Any]) -> None:
-        digits = "".join(values["invoice_postcode"].split()).removeprefix("SE-")
-        if len(digits) == POSTCODE_DIGITS and digits.isascii() and digits.isdecimal():
-            values["invoice_postcode"] = f"{digits[:3]} {digits[3:]}"
-        else:
-            self.add_error("invoice_postcode", _("A Swedish postcode has five digits."))
+    def clean_e_invoice_address(self) -> str:
+        try:
+            return parse_e_invoice_address(self.cleaned_data["e_invoice_address"])
+        except EInvoiceAddressError as error:
+            raise ValidationError(str(error.message)) from error
+
+    def _clean_delivery(self, values: dict[str, Any]) -> None:
+        """Ask for what the chosen way needs."""
+        needs = {
+            Company.InvoiceDelivery.EMAIL: "invoice_email",
+            Company.InvoiceDelivery.E_INVOICE: "e_invoice_address",
+            Company.InvoiceDelivery.LETTER: "invoice_street",
+        }
+        name = needs.get(values.get("invoice_delivery", ""))
+        if name and name not in self.errors and not values.get(name):
+            self.add_error(name, _("Needed for the way of delivery that you chose."))
 
     @property
     def facts(self) -> InvoiceFacts:
@@ -491,6 +523,19 @@ class LogForm(forms.Form):
         field = self.fields[name]
         if isinstance(field, forms.ChoiceField):
             field.choices = choices
+
+
+def write_swedish_postcode(text: str) -> str:
+    """Return a postcode as the Swedish post writes it; nothing stays nothing.
+
+    Raises: ValidationError.
+    """
+    digits = "".join(text.split()).removeprefix("SE-")
+    if not digits:
+        return ""
+    if len(digits) == POSTCODE_DIGITS and digits.isascii() and digits.isdecimal():
+        return f"{digits[:3]} {digits[3:]}"
+    raise ValidationError(_("A Swedish postcode has five digits."))
 
 
 def _without_version(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,13 +11,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from auditlog.models import Event
-from companies.models import Membership, Role
+from companies.models import Company, Membership, Role
 from vop.lib.clock import STOCKHOLM, local_date
 from vop.lib.tables import Line, defuse
 
 FIELD_LABELS: Mapping[str, str | Promise] = {
     "name": gettext_lazy("Company name"),
     "vat_number": gettext_lazy("VAT number"),
+    "street": gettext_lazy("Street or box"),
+    "postcode": gettext_lazy("Postcode"),
+    "city": gettext_lazy("City"),
     "language": gettext_lazy("Language"),
     "invoice_recipient": gettext_lazy("Recipient"),
     "invoice_street": gettext_lazy("Street or box"),
@@ -26,6 +29,8 @@ FIELD_LABELS: Mapping[str, str | Promise] = {
     "invoice_country": gettext_lazy("Country"),
     "invoice_email": gettext_lazy("Invoice e-mail"),
     "invoice_reference": gettext_lazy("Your reference"),
+    "invoice_delivery": gettext_lazy("How invoices are sent"),
+    "e_invoice_address": gettext_lazy("E-invoice address"),
 }
 _KEYS: Mapping[str, str | Promise] = {
     "role": gettext_lazy("Role"),
@@ -46,6 +51,7 @@ _KEYS: Mapping[str, str | Promise] = {
 }
 _WORDS: Mapping[str, str | Promise] = {
     **{role.value: role.label for role in Role},
+    **{way.value: way.label for way in Company.InvoiceDelivery},
     "removed": gettext_lazy("taken out"),
     "left": gettext_lazy("left on their own"),
     "released": gettext_lazy("released"),

@@ -35,6 +35,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_SENT}resend/", invitations.resend, name="resend_invitation"),
     path(f"{_SENT}revoke/", invitations.revoke, name="revoke_invitation"),
     path(f"{_COMPANY}company/", details.details, name="details"),
+    path(f"{_COMPANY}company/history/", details.history, name="history"),
     path(f"{_COMPANY}company/edit/", details.edit, name="edit"),
     path(
         f"{_COMPANY}company/invoice-address/",

@@ -40,6 +40,8 @@ def describe_customer(company: Company) -> dict[str, str]:
         "invoice_country": str(company.invoice_country),
         "email": company.invoice_email,
         "reference": company.invoice_reference,
+        "delivery": company.invoice_delivery,
+        "e_invoice_address": company.e_invoice_address,
     }
 
 

@@ -16,6 +16,7 @@ from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from billing.models import BasisLine, InvoiceBasis
+from companies.models import Company
 from vop.lib.money import from_cents
 from vop.lib.tables import BYTE_ORDER_MARK, defuse
 
@@ -30,7 +31,8 @@ LINE_HEADINGS: Final[Sequence[str | Promise]] = [
 ]  # fmt: skip
 BASIS_HEADINGS: Final[Sequence[str | Promise]] = [
     _("Number"), _("Date"), _("Kind"), _("State"), _("Customer"), _("Org. no."), _("VAT no."),
-    _("Net"), _("VAT"), _("Rounding"), _("To pay"), _("Currency"),
+    _("Net"), _("VAT"), _("Rounding"), _("To pay"), _("Currency"), _("How invoices are sent"),
+    _("E-invoice address"),
 ]  # fmt: skip
 _WIDTH: Final = 16
 _A_DAY: Final = timedelta(days=1)
@@ -96,7 +98,14 @@ def describe_basis(basis: InvoiceBasis) -> Sequence[Cell]:
         from_cents(basis.rounding_cents),
         from_cents(basis.payable_cents),
         basis.currency,
+        _name_delivery(customer.get("delivery", "")),
+        customer.get("e_invoice_address", ""),
     ]
+
+
+def _name_delivery(code: str) -> str:
+    """Return how the customer wants invoices; bases of before they could say have nothing."""
+    return str(Company.InvoiceDelivery(code).label) if code else ""
 
 
 def _describe_head(basis: InvoiceBasis) -> Sequence[Cell]:

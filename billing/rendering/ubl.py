@@ -124,7 +124,12 @@ def _add_seller(root: Element, basis: InvoiceBasis) -> None:
 def _add_buyer(root: Element, basis: InvoiceBasis) -> None:
     customer = basis.customer_snapshot
     party = SubElement(SubElement(root, "cac:AccountingCustomerParty"), "cac:Party")
-    _add_endpoint(party, customer["country"], customer["org_number"], customer["email"])
+    # BT-49; bases of before the customer could name one have none.
+    code, _colon, number = customer.get("e_invoice_address", "").partition(":")
+    if number:
+        _text(party, "cbc:EndpointID", number, schemeID=code)
+    else:
+        _add_endpoint(party, customer["country"], customer["org_number"], customer["email"])
     _add_address(party, customer, customer["invoice_country"] or customer["country"])
     _add_vat_number(party, customer["vat_number"])
     _add_legal_entity(party, customer, customer["country"])

@@ -23,8 +23,10 @@ from companies.models.membership import (
     RoleGrantQuerySet,
 )
 from companies.models.numbers import (
+    EInvoiceAddressError,
     NumberError,
     VatNumberError,
+    parse_e_invoice_address,
     parse_org_number,
     parse_vat_number,
 )
@@ -48,6 +50,7 @@ __all__ = [
     "BlockQuerySet",
     "Company",
     "CompanyQuerySet",
+    "EInvoiceAddressError",
     "Invitation",
     "InvitationQuerySet",
     "Mandate",
@@ -64,6 +67,7 @@ __all__ = [
     "VatNumberError",
     "list_countries",
     "name_country",
+    "parse_e_invoice_address",
     "parse_org_number",
     "parse_vat_number",
 ]

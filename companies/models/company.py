@@ -39,6 +39,11 @@ class Company(UUIDModel):
         DENMARK = "DK", _("Denmark")
         FINLAND = "FI", _("Finland")
 
+    class InvoiceDelivery(models.TextChoices):
+        EMAIL = "email", _("By e-mail")
+        E_INVOICE = "e_invoice", _("As an e-invoice (Peppol)")
+        LETTER = "letter", _("By letter")
+
     name = models.CharField(_("name"), max_length=160)
     country = models.CharField(_("country"), max_length=2, choices=Country, default=Country.SWEDEN)
     org_number = models.CharField(_("organisation number"), max_length=20)
@@ -49,6 +54,9 @@ class Company(UUIDModel):
     language = models.CharField(
         _("language"), max_length=5, choices=settings.LANGUAGES, default=settings.LANGUAGE_CODE
     )
+    street = models.CharField(_("street or box"), max_length=160, blank=True, default="")
+    postcode = models.CharField(_("postcode"), max_length=20, blank=True, default="")
+    city = models.CharField(_("city"), max_length=80, blank=True, default="")
     invoice_recipient = models.CharField(_("recipient"), max_length=160, blank=True, default="")
     invoice_street = models.CharField(_("street or box"), max_length=160, blank=True, default="")
     invoice_postcode = models.CharField(_("postcode"), max_length=20, blank=True, default="")
@@ -56,6 +64,15 @@ class Company(UUIDModel):
     invoice_country = CountryField(_("country"), blank=True, default="SE")
     invoice_email = models.EmailField(_("invoice e-mail"), blank=True, default="")
     invoice_reference = models.CharField(_("your reference"), max_length=80, blank=True, default="")
+    invoice_delivery = models.CharField(
+        _("invoice delivery"),
+        max_length=20,
+        choices=InvoiceDelivery,
+        default=InvoiceDelivery.EMAIL,
+    )
+    e_invoice_address = models.CharField(
+        _("e-invoice address"), max_length=60, blank=True, default=""
+    )
     main_contact = models.ForeignKey(
         "companies.Membership",
         on_delete=models.PROTECT,
@@ -77,6 +94,14 @@ class Company(UUIDModel):
             ),
             models.UniqueConstraint(
                 fields=["main_contact"], name="membership_is_main_contact_of_one_company"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(invoice_delivery__in=["email", "e_invoice", "letter"]),
+                name="invoice_delivery_is_known",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(invoice_delivery="e_invoice") | ~models.Q(e_invoice_address=""),
+                name="e_invoice_has_an_address",
             ),
         ]
         indexes = [models.Index(fields=["name", "id"], name="company_by_name")]

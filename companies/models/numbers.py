@@ -1,6 +1,10 @@
 """Organisation and VAT numbers of the Nordic countries, checked by python-stdnum."""
 
+import re
+from collections.abc import Callable, Mapping
+
 import stdnum.dk.cvr
+import stdnum.ean
 import stdnum.eu.vat
 import stdnum.fi.ytunnus
 import stdnum.no.mva
@@ -23,6 +27,26 @@ class VatNumberError(DomainError):
     message = _("This is not a valid VAT number. A Swedish one looks like SE556703748501.")
 
 
+class EInvoiceAddressError(DomainError):
+    """An electronic address that can't be right."""
+
+    message = _(
+        "This is no electronic address. It is a four-digit code, a colon and a number, e.g. "
+        "0007:5567037485."
+    )
+
+
+_E_ADDRESS = re.compile(r"(\d{4}):([A-Za-z0-9][A-Za-z0-9._~-]{0,49})")
+# Of Peppol's list of electronic address schemes (EAS), those of the Nordic countries, GLN and DUNS.
+_E_CODES = frozenset(
+    {"0007", "9955", "0192", "0096", "0184", "0198", "0037", "0212", "0213", "0216", "0060", "0088"}
+)
+_CHECKED_CODES: Mapping[str, Callable[[str], object]] = {  # those whose check digits we know
+    "0007": stdnum.se.orgnr.validate,
+    "0088": stdnum.ean.validate,  # GLN
+    "0184": stdnum.dk.cvr.validate,
+    "0192": stdnum.no.orgnr.validate,
+}
 _DASHES = dict.fromkeys(map(ord, "-‐‑–—−"))  # as people and their word processors write one
 _LONG_FORM = len("165567037485")
 _PREFIX_OF_LEGAL_PERSONS = "16"
@@ -68,6 +92,30 @@ def parse_vat_number(country: str, text: str) -> str:
         return str(stdnum.eu.vat.validate(compact))
     except ValidationError as error:
         raise VatNumberError from error
+
+
+def parse_e_invoice_address(text: str) -> str:
+    """Return a Peppol participant's address, `<ICD code>:<identifier>`; empty stays empty.
+
+    The codes are those of Peppol's code list of electronic address schemes, as far as the Nordic
+    countries use them; numbers whose check digits we know are checked.
+
+    Raises: EInvoiceAddressError.
+    """
+    compact = "".join(text.split()).translate(_DASHES)
+    if not compact:
+        return ""
+    found = _E_ADDRESS.fullmatch(compact)
+    if found is None or found[1] not in _E_CODES:
+        raise EInvoiceAddressError
+    code, number = found.groups()
+    if code in _CHECKED_CODES:
+        number = number.replace("-", "")
+        try:
+            _CHECKED_CODES[code](number)
+        except ValidationError as error:
+            raise EInvoiceAddressError from error
+    return f"{code}:{number}"
 
 
 def format_org_number(country: str, number: str) -> str:

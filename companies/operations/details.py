@@ -8,8 +8,20 @@ from auditlog.actors import Actor
 from auditlog.events import EventType
 from auditlog.operations import audit
 from companies.events import CompanyEvent
-from companies.models import Company, Membership, Permission, parse_vat_number
-from companies.operations.rules import MemberGoneError, check_may, load_member, lock_company
+from companies.models import (
+    Company,
+    Membership,
+    Permission,
+    parse_e_invoice_address,
+    parse_vat_number,
+)
+from companies.operations.rules import (
+    MemberGoneError,
+    NoEInvoiceAddressError,
+    check_may,
+    load_member,
+    lock_company,
+)
 from vop.lib.db import step, use_case
 from vop.lib.errors import StaleError
 
@@ -21,6 +33,9 @@ class CompanyFacts:
     name: str
     vat_number: str
     language: str
+    street: str = ""
+    postcode: str = ""
+    city: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +49,8 @@ class InvoiceFacts:
     invoice_country: str
     invoice_email: str
     invoice_reference: str
+    invoice_delivery: str = Company.InvoiceDelivery.EMAIL.value
+    e_invoice_address: str = ""
 
 
 @use_case
@@ -46,7 +63,7 @@ def update_company(
     actor: Actor,
     now: datetime,
 ) -> Company:
-    """Change a company's name, VAT number and language, as seen at a version.
+    """Change a company's name, VAT number, postal address and language, as seen at a version.
 
     Raises: NotAllowedError, StaleError, VatNumberError.
     """
@@ -75,12 +92,15 @@ def update_invoice_address(
 ) -> Company:
     """Change where a company's next invoices go, as seen at a version.
 
-    Raises: NotAllowedError, StaleError.
+    Raises: NotAllowedError, StaleError, EInvoiceAddressError, NoEInvoiceAddressError.
     """
+    address = parse_e_invoice_address(facts.e_invoice_address)
+    if facts.invoice_delivery == Company.InvoiceDelivery.E_INVOICE and not address:
+        raise NoEInvoiceAddressError
     return _update(
         CompanyEvent.INVOICE_ADDRESS_CHANGED,
         company,
-        asdict(facts),
+        asdict(facts) | {"e_invoice_address": address},
         version,
         acting,
         permission=Permission.BILLING_UPDATE,

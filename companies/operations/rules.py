@@ -77,6 +77,10 @@ class EndPassedError(DomainError):
     message = _("The last day can't be in the past.")
 
 
+class NoEInvoiceAddressError(DomainError):
+    message = _("An e-invoice needs an electronic address.")
+
+
 class NotAllowedError(DomainError):
     message = _("You no longer have the right to do this.")
 

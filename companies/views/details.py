@@ -1,5 +1,6 @@
 """What the platform knows of the company."""
 
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 
@@ -9,12 +10,26 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
+from auditlog.queries import LogFilter, read_log
 from companies import operations
+from companies.events import CompanyEvent
 from companies.forms import CompanyForm, InvoiceAddressForm
 from companies.http import CompanyRequest, company_page
 from companies.models import Permission
 from companies.queries import get_company_details
+from companies.rendering import describe
 from vop.lib.errors import DomainError, StaleError
+
+EVENT_KEY = re.compile(r"[0-9]{1,18}")
+HISTORY = frozenset(
+    {
+        CompanyEvent.REGISTERED,
+        CompanyEvent.UPDATED,
+        CompanyEvent.INVOICE_ADDRESS_CHANGED,
+        CompanyEvent.MAIN_CONTACT_CHANGED,
+        CompanyEvent.CLOSED,
+    }
+)
 
 
 @require_safe
@@ -31,6 +46,17 @@ def details(request: CompanyRequest) -> HttpResponse:
         "membership": request.membership,
     }
     return render(request, "companies/details.html", context)
+
+
+@require_safe
+@company_page(Permission.BILLING_UPDATE)
+def history(request: CompanyRequest) -> HttpResponse:
+    """Show how the company's data came to be what they are, newest first."""
+    before = request.GET.get("before", "")
+    start = int(before) if EVENT_KEY.fullmatch(before) else None
+    page = read_log(request.company.pk, LogFilter(actions=HISTORY), before=start)
+    context = {"rows": [describe(event) for event in page.events], "older_than": page.older_than}
+    return render(request, "companies/history.html", context)
 
 
 @company_page(Permission.COMPANY_UPDATE)

@@ -212,3 +212,13 @@ def test_judge_sees_what_is_wrong(spoil: Callable[[str], str], rule: str) -> Non
 
 def test_seller_of_these_tests_is_like_a_real_one(seller: Seller) -> None:
     assert set(describe_seller(seller)) == set(SELLER)
+
+
+def test_buyer_is_reached_where_they_said() -> None:
+    """BT-49: the address that the customer named, or else what their number makes of it."""
+    endpoint = "cac:AccountingCustomerParty/cac:Party/cbc:EndpointID"
+    named = make_page(Sold(), customer=CUSTOMER | {"e_invoice_address": "0088:7300010000001"})
+
+    assert find_faults(render_ubl(named, [])) == []
+    assert read(render_ubl(named, []), endpoint) == ["7300010000001"]
+    assert read(render_ubl(make_page(Sold()), []), endpoint) == ["5560160680"]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from django.db import IntegrityError
 from django.test import Client
 
 from accounts.models import User
@@ -21,6 +22,8 @@ ADDRESS = {
     "invoice_country": "SE",
     "invoice_email": "faktura@acme.se",
     "invoice_reference": "Eva Ek",
+    "invoice_delivery": "email",
+    "e_invoice_address": "",
 }
 FACTS = {"version": "1", "name": "Acme Nya AB", "vat_number": "", "language": "sv"}
 
@@ -151,3 +154,81 @@ def test_what_people_type_is_shown_as_text(sign_in: SignIn, alice: User, acme: C
 
     for page in ("company/", "members/", "log/"):
         assert "<script>alert" not in client.get(f"/c/{acme.pk}/{page}").content.decode()
+
+
+def test_e_invoice_needs_an_address_that_can_be_right(
+    sign_in: SignIn, alice: User, acme: Company
+) -> None:
+    client = sign_in(alice)
+    page = f"/c/{acme.pk}/company/invoice-address/"
+    wanted = {**ADDRESS, "invoice_delivery": "e_invoice"}
+
+    for wrong in (
+        "",
+        "5567037485",
+        "0007:5567037486",
+        "0088:1234567890123",
+        "007:1",
+        "0007:",
+        "x:y",
+        "1234:55",
+    ):
+        answer = client.post(page, {**wanted, "e_invoice_address": wrong})
+        assert answer.status_code == 422
+        assert "e_invoice_address" in answer.context["form"].errors
+    done = client.post(page, {**wanted, "e_invoice_address": " 0007:556703-7485 "})
+
+    assert done["Location"] == f"/c/{acme.pk}/company/"
+    acme.refresh_from_db()
+    assert (acme.invoice_delivery, acme.e_invoice_address) == ("e_invoice", "0007:5567037485")
+
+
+@pytest.mark.parametrize(
+    ("way", "missing"), [("email", "invoice_email"), ("letter", "invoice_street")]
+)
+def test_way_of_delivery_asks_for_what_it_needs(
+    sign_in: SignIn, alice: User, acme: Company, way: str, missing: str
+) -> None:
+    empty = dict.fromkeys(ADDRESS, "") | {"version": "1", "invoice_country": "SE"}
+
+    answer = sign_in(alice).post(
+        f"/c/{acme.pk}/company/invoice-address/", {**empty, "invoice_delivery": way}
+    )
+
+    assert answer.status_code == 422
+    assert missing in answer.context["form"].errors
+
+
+def test_database_refuses_an_e_invoice_to_nowhere(acme: Company) -> None:
+    with pytest.raises(IntegrityError, match="e_invoice_has_an_address"):
+        Company.objects.filter(pk=acme.pk).update(invoice_delivery="e_invoice")
+
+
+def test_history_tells_each_change_and_nothing_else(
+    sign_in: SignIn, alice: User, acme: Company
+) -> None:
+    client = sign_in(alice)
+    client.post(f"/c/{acme.pk}/company/edit/", {**FACTS, "street": "Storgatan 1", "city": "Lund"})
+    client.post(f"/c/{acme.pk}/choose/")
+
+    page = client.get(f"/c/{acme.pk}/company/history/")
+
+    actions = [row.event.action for row in page.context["rows"]]
+    assert actions == ["company.updated", "company.registered"]
+    text = page.content.decode()
+    for told in ("Acme AB", "Acme Nya AB", "Storgatan 1", "Alice Ek"):
+        assert told in text
+
+
+def test_history_has_pages_of_its_own(sign_in: SignIn, alice: User, acme: Company) -> None:
+    client = sign_in(alice)
+    for number in range(60):
+        facts = {**FACTS, "name": f"Namn {number}", "version": str(number + 1)}
+        client.post(f"/c/{acme.pk}/company/edit/", facts)
+
+    first = client.get(f"/c/{acme.pk}/company/history/")
+    older = client.get(f"/c/{acme.pk}/company/history/", {"before": first.context["older_than"]})
+
+    assert len(first.context["rows"]) == 50
+    assert len(older.context["rows"]) == 11
+    assert client.get(f"/c/{acme.pk}/company/history/", {"before": "x"}).status_code == 200

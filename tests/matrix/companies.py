@@ -40,6 +40,7 @@ RULES: Mapping[str, Rule] = {
     "companies:resend_invitation": company(Permission.MEMBER_INVITE, POST),
     "companies:revoke_invitation": company(Permission.MEMBER_INVITE, POST),
     "companies:details": company(Permission.COMPANY_VIEW),
+    "companies:history": company(Permission.BILLING_UPDATE),
     "companies:edit": company(Permission.COMPANY_UPDATE, GET, POST),
     "companies:edit_invoice_address": company(Permission.BILLING_UPDATE, GET, POST),
     "companies:log": company(Permission.AUDIT_VIEW),
