@@ -23,6 +23,11 @@ class CredentialEvent(EventType):
     PASSWORD_RESET = "password.reset", _("Password reset"), Retention.THIRTEEN_MONTHS
     TOTP_ENROLLED = "totp.enrolled", _("Authenticator app added"), Retention.THIRTEEN_MONTHS
     TOTP_REMOVED = "totp.removed", _("Authenticator app removed"), Retention.THIRTEEN_MONTHS
+    SECOND_FACTORS_RESEALED = (
+        "second_factor.resealed",
+        _("Second factors sealed with the newest encryption key"),
+        Retention.THIRTEEN_MONTHS,
+    )
     RECOVERY_CODES_GENERATED = (
         "recovery_code.generated",
         _("Recovery codes made"),

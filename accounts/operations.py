@@ -25,6 +25,7 @@ from auditlog.actors import Actor
 from auditlog.events import EventType
 from auditlog.models import Event
 from auditlog.operations import Entry, audit, audit_each
+from vop.lib.crypto import reseal
 from vop.lib.db import in_use_case, step, use_case
 from vop.lib.errors import DomainError
 from vop.lib.statements import Lock, Parameter
@@ -420,3 +421,25 @@ def record_second_factor(*, event_type: EventType, user: User, actor: Actor, now
 def _had_totp(user: User, now: datetime) -> bool:
     rows = Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP)
     return bool(rows.filter(created_at__lt=now).exists())
+
+
+@use_case
+def reseal_second_factors(*, actor: Actor, now: datetime) -> int:
+    """Seal the secrets of authenticator apps and recovery codes with the newest encryption key.
+
+    Returns how many there are. Raises: SealBrokenError.
+    """
+    count = 0
+    rows = Authenticator.objects.exclude(type=Authenticator.Type.WEBAUTHN)
+    for row in rows.select_for_update(of=("self",)).order_by("pk"):
+        row.data = {name: _reseal(name, value) for name, value in row.data.items()}
+        row.save(update_fields=["data"])
+        count += 1
+    audit(CredentialEvent.SECOND_FACTORS_RESEALED, actor=actor, now=now, data={"count": count})
+    return count
+
+
+def _reseal(name: str, value: object) -> object:
+    if name == "migrated_codes" and isinstance(value, list):
+        return [reseal(code) for code in value]
+    return reseal(value) if name in {"secret", "seed"} and isinstance(value, str) else value

@@ -43,6 +43,11 @@ class ProviderEvent(EventType):
         Retention.THIRTEEN_MONTHS,
     )
     CLIENT_DISABLED = "client_app.disabled", _("Client disabled"), Retention.THIRTEEN_MONTHS
+    SIGNING_KEYS_RESEALED = (
+        "signing_key.resealed",
+        _("Signing keys sealed with the newest encryption key"),
+        Retention.THIRTEEN_MONTHS,
+    )
     SIGNING_KEY_ROTATED = (
         "signing_key.rotated",
         _("Signing key rotated"),

@@ -6,7 +6,8 @@ messages, none of which a service's request has any use for.
 
 import functools
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeAlias, cast
 
 from django.conf import settings
@@ -21,7 +22,9 @@ from django.http import (
     QueryDict,
     UnreadablePostError,
 )
+from django.template.loader import render_to_string
 from django.utils import translation
+from django.utils.cache import add_never_cache_headers
 from django.views.decorators.csrf import csrf_exempt
 
 from accounts.queries import get_authentication, get_session_ref
@@ -46,9 +49,12 @@ Endpoint: TypeAlias = Callable[[PlatformRequest], HttpResponse]
 SESSION_TARGET = "oidc_form_target"  # in the session: where the sign-in under way leads
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 FORM = "application/x-www-form-urlencoded"
+_FRAMES_SECONDS = 2  # for the services' pages to load; then on, whether they did or not
 _MAX_QUERY = 16_000
-_MAX_FAILURES = 30
-_FAILURES_SECONDS = 300
+_COUNTED_SECONDS = 300
+_MAX_FAILURES = 30  # of client authentication, per client and address
+_MAX_REFUSALS = 300  # of codes and tokens; a service of many people has some every day
+_MAX_PUSHED = 300  # by a public client from one address
 
 
 def provider_endpoint(*methods: str) -> Callable[[Endpoint], Callable[[HttpRequest], HttpResponse]]:
@@ -118,9 +124,38 @@ def identify_client(request: PlatformRequest, parameters: Mapping[str, str]) -> 
     try:
         return authenticate_client(credentials=credentials, now=request.now)
     except ProtocolError as error:
-        ip = client_ip(request, trusted_proxies=settings.TRUSTED_PROXY_COUNT)
-        _count_failure(f"oidc.failed.{digest(f'{credentials.client_id} {ip}')}", error)
+        if _count("failed", request, credentials.client_id) > _MAX_FAILURES:
+            raise _slow_down(error) from error
         raise
+
+
+@contextmanager
+def throttle_refusals(request: PlatformRequest, client: ClientProfile) -> Iterator[None]:
+    """Slow down who shows one wrong code or token after the other.
+
+    A public client has no proof, so that anybody can be it: its requests are stopped ahead, the
+    others' only once they failed again, so that an honest one always gets through.
+
+    Raises: ProtocolError.
+    """
+    name = client.client_id_text
+    if client.is_public and cache.get(_name("refused", request, name), 0) > _MAX_REFUSALS:
+        raise _slow_down(ProtocolError("temporarily_unavailable"))
+    try:
+        yield
+    except ProtocolError as error:
+        if _count("refused", request, name) > _MAX_REFUSALS:
+            raise _slow_down(error) from error
+        raise
+
+
+def throttle_pushes(request: PlatformRequest, client: ClientProfile) -> None:
+    """Keep anybody from filling the database with requests of a client that needs no proof.
+
+    Raises: ProtocolError.
+    """
+    if client.is_public and _count("pushed", request, client.client_id_text) > _MAX_PUSHED:
+        raise _slow_down(ProtocolError("temporarily_unavailable"))
 
 
 def read_proof(request: PlatformRequest, *, token: str = "") -> str:
@@ -219,6 +254,14 @@ def allow_frames(response: HttpResponse, uris: Iterable[str]) -> HttpResponse:
     return response
 
 
+def show_frames(request: HttpRequest, frames: Sequence[str], following: str) -> HttpResponse:
+    """Say that the session is over while services hear of it in frames, then lead on."""
+    context = {"frames": frames, "next": following, "seconds": _FRAMES_SECONDS}
+    response = HttpResponse(render_to_string("oidc/signing_out.html", context, request))
+    add_never_cache_headers(response)
+    return allow_frames(response, frames)
+
+
 def _show_to_browser(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     """Let pages of any client's origin read an answer that names no client."""
     response.headers["Vary"] = "Origin"
@@ -228,14 +271,20 @@ def _show_to_browser(request: HttpRequest, response: HttpResponse) -> HttpRespon
     return response
 
 
-def _count_failure(name: str, error: ProtocolError) -> None:
-    cache.add(name, 0, _FAILURES_SECONDS)
+def _name(what: str, request: HttpRequest, client_id: str) -> str:
+    ip = client_ip(request, trusted_proxies=settings.TRUSTED_PROXY_COUNT)
+    return f"oidc.{what}.{digest(f'{client_id} {ip}')}"
+
+
+def _count(what: str, request: HttpRequest, client_id: str) -> int:
+    name = _name(what, request, client_id)
+    cache.add(name, 0, _COUNTED_SECONDS)
     try:
-        failures = cache.incr(name)
+        return int(cache.incr(name))
     except ValueError:  # expired between the two
-        return
-    if failures > _MAX_FAILURES:
-        headers = {"Retry-After": str(_FAILURES_SECONDS)}
-        raise ProtocolError(
-            "invalid_client", "Too many failures.", status=429, headers=headers
-        ) from error
+        return 0
+
+
+def _slow_down(error: ProtocolError) -> ProtocolError:
+    headers = {**error.headers, "Retry-After": str(_COUNTED_SECONDS)}
+    return ProtocolError(error.error, "Too many failures.", status=429, headers=headers)

@@ -11,12 +11,15 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import get_resolver, reverse
 from django.urls.resolvers import RoutePattern, URLPattern
 
-from oidc.http import SESSION_TARGET, allow_form_target, speak_as_asked
+from accounts.queries import get_session_ref
+from oidc.http import SESSION_TARGET, allow_form_target, show_frames, speak_as_asked
+from oidc.protocol.logout import list_logout_frames
 from oidc.protocol.redirects import is_registered
 from oidc.queries import find_client, find_pushed_request
 from vop.lib.crypto import digest
 from vop.lib.http import PlatformRequest
 
+_FOUND = 302
 View = Callable[..., HttpResponse]
 
 
@@ -35,19 +38,32 @@ class EndpointMiddleware:
 
 
 class ProviderMiddleware:
-    """Let sign-in pages submit on to the service that asked."""
+    """Let sign-in pages submit on to the service that asked, and services hear of sign-outs."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         speak_as_asked(_read_locales(request))
+        if request.method == "POST" and request.path == reverse("account_logout"):
+            return self._sign_out(request)
         response = self.get_response(request)
         if _is_page(response) and not hasattr(response, "_csp_update"):
             target = _find_target(request)
             if target:
                 allow_form_target(response, target)
         return response
+
+    def _sign_out(self, request: HttpRequest) -> HttpResponse:
+        """Sign out of the portal; who has services open goes by way of their frames."""
+        frames = list_logout_frames(get_session_ref(request))
+        response = self.get_response(request)
+        is_over = response.status_code == _FOUND and not request.user.is_authenticated
+        return (
+            show_frames(request, frames, response.headers["Location"])
+            if is_over and frames
+            else response
+        )
 
 
 @functools.cache

@@ -11,7 +11,7 @@ from oidc.events import ProviderEvent
 from oidc.models import Algorithm, ClientProfile, SigningKey
 from oidc.protocol import jose, keyring
 from oidc.protocol.jose import Signer
-from vop.lib.crypto import seal
+from vop.lib.crypto import reseal, seal
 from vop.lib.db import in_use_case, step, use_case
 from vop.lib.errors import DomainError
 
@@ -43,6 +43,21 @@ def maintain_signing_keys(*, actor: Actor, now: datetime) -> Sequence[SigningKey
     waiting = set(SigningKey.objects.filter(active_from__gt=now).values_list("alg", flat=True))
     algs = sorted(set(old.values_list("alg", flat=True)) - waiting)
     return made + [_publish_next_key(alg=alg, actor=actor, now=now) for alg in algs]
+
+
+@use_case
+def reseal_signing_keys(*, actor: Actor, now: datetime) -> int:
+    """Seal every private key with the newest encryption key; return how many there are.
+
+    Raises: SealBrokenError.
+    """
+    keys = list(SigningKey.objects.select_for_update().order_by("pk"))
+    for key in keys:
+        key.private_sealed = reseal(key.private_sealed)
+        key.save(update_fields=["private_sealed"])
+    audit(ProviderEvent.SIGNING_KEYS_RESEALED, actor=actor, now=now, data={"count": len(keys)})
+    keyring.forget_keys()
+    return len(keys)
 
 
 def get_signer(alg: str, *, now: datetime) -> Signer:

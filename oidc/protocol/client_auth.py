@@ -13,6 +13,7 @@ from jwt.types import Options
 
 from oidc.models import AuthMethod, ClientProfile, Profile
 from oidc.protocol.errors import ProtocolError, invalid_client
+from oidc.protocol.jose import load_public_key
 from oidc.protocol.metadata import ASSERTION_ALGS, FAPI_ALGS
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -128,7 +129,7 @@ def _decode(
         "verify_nbf": False,
         "require": ["iss", "sub", "aud", "exp", "jti"],
     }
-    return jwt.decode(assertion, jwt.PyJWK(key, algorithm=alg), algorithms=[alg], options=options)
+    return jwt.decode(assertion, load_public_key(key, alg), algorithms=[alg], options=options)
 
 
 def _check_audience(audience: object, *, only_issuer: bool) -> None:

@@ -12,14 +12,13 @@ import jwt
 from jwt.types import Options
 
 from oidc.protocol.errors import ProtocolError
-from oidc.protocol.jose import encode_base64url, thumbprint
+from oidc.protocol.jose import encode_base64url, load_public_key, thumbprint
 from oidc.protocol.metadata import DPOP_ALGS
 
 PROOF_AGE = timedelta(seconds=60)  # to both sides: clocks differ
 MAX_JTI = 256
 _TYP = "dpop+jwt"
 _MAX_PROOF = 8000
-_MIN_RSA_BITS = 2048
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _SHAPES: Mapping[str, Mapping[str, str]] = {
     "ES256": {"kty": "EC", "crv": "P-256"},
@@ -77,9 +76,7 @@ def _decode(text: str) -> tuple[dict[str, str], dict[str, Any]]:
         key = {name: value for name, value in key.items() if isinstance(value, str)}
     if any(key.get(name) != value for name, value in _SHAPES[alg].items()):
         raise ValueError("jwk")
-    public = jwt.PyJWK(key, algorithm=alg)
-    if key["kty"] == "RSA" and public.key.key_size < _MIN_RSA_BITS:
-        raise ValueError("jwk")
+    public = load_public_key(key, alg)
     # The times are compared with the request's instant, below; PyJWT would ask the wall clock.
     options: Options = {
         "verify_aud": False,

@@ -16,7 +16,7 @@ from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 from oidc.models import Algorithm
 from vop.lib.crypto import unseal
 
-RSA_BITS = 2048
+RSA_BITS = 2048  # of ours, and the least of others' (RFC 7518 3.3)
 TYP_OF_ID_TOKENS = "JWT"
 PrivateKey: TypeAlias = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 _THUMBPRINT_MEMBERS = {"RSA": ("e", "kty", "n"), "EC": ("crv", "kty", "x", "y")}
@@ -74,6 +74,19 @@ def load_signer(kid: str, alg: str, private_sealed: str) -> Signer:
     ):
         raise TypeError(type(key).__name__)
     return Signer(kid, alg, key)
+
+
+def load_public_key(jwk: Mapping[str, Any], alg: str) -> jwt.PyJWK:
+    """Read a public key that somebody else showed or registered.
+
+    Raises: ValueError, jwt.PyJWTError.
+    """
+    loaded = jwt.PyJWK(dict(jwk), algorithm=alg)
+    key = loaded.key
+    is_rsa = isinstance(key, rsa.RSAPublicKey) and key.key_size >= RSA_BITS
+    if is_rsa or isinstance(key, ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey):
+        return loaded
+    raise ValueError("jwk")
 
 
 def sign(claims: Mapping[str, Any], signer: Signer, *, typ: str = TYP_OF_ID_TOKENS) -> str:

@@ -11,6 +11,7 @@ from jwt.types import Options
 
 from oidc.models import ClientProfile
 from oidc.protocol.errors import ProtocolError
+from oidc.protocol.jose import load_public_key
 from oidc.protocol.metadata import FAPI_ALGS
 from oidc.protocol.parameters import MAX_LENGTH
 from oidc.protocol.remote_keys import get_client_keys
@@ -58,7 +59,7 @@ def _decode(text: str, keys: list[dict[str, Any]]) -> dict[str, Any]:
         "verify_jti": False,
         "require": ["iss", "aud", "exp", "nbf"],
     }
-    public = jwt.PyJWK(fitting[0], algorithm=alg)
+    public = load_public_key(fitting[0], alg)
     return jwt.decode(text, public, algorithms=[alg], options=options)
 
 

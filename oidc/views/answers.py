@@ -30,7 +30,18 @@ SIGNED_ANSWER_LASTS = timedelta(minutes=5)
 SEARCH_FROM = 10
 SHOWN_COMPANIES = 50
 # Who can mend it: whoever gives seats, or whoever buys; for the rest nobody in the company can.
-_GIVERS = {Refusal.NO_SEAT: Permission.SEAT_ASSIGN, Refusal.NOT_ENTITLED: Permission.ORDER_CREATE}
+_GIVERS = {
+    Refusal.NO_SEAT: Permission.SEAT_ASSIGN,
+    Refusal.NOT_ENTITLED: Permission.ORDER_CREATE,
+    Refusal.NO_ROLE: Permission.ROLE_ASSIGN,
+}
+# A stranger isn't told who runs a company.
+_ADVICE = {
+    Refusal.NOT_A_MEMBER: _("Ask somebody who administers the company to invite you."),
+    Refusal.COMPANY_CLOSED: _("Nobody at the company can change that. Our support can."),
+    Refusal.PERSON_DISABLED: _("Our support knows why."),
+    Refusal.SERVICE_NOT_OFFERED: _("Ask the service's support what comes in its place."),
+}
 SCOPE_TEXTS = {
     "openid": _("Know that it is you, and for which company you act"),
     "profile": _("See your name and language"),
@@ -123,6 +134,7 @@ def show_no_access(
         "company": company,
         "decision": decision,
         "helpers": helpers,
+        "advice": _ADVICE.get(decision.reason, ""),
         "may_choose": may_choose,
         **_own(visit, person, visit.pending),
     }

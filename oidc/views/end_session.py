@@ -16,15 +16,13 @@ from accounts.http import AnyRequest, signed_in_user
 from accounts.models import User
 from accounts.queries import get_session_ref
 from oidc.forms import AnswerForm, PendingLogout, StaleAnswerError
-from oidc.http import allow_form_target, allow_frames, turn_into_get
+from oidc.http import allow_form_target, show_frames, turn_into_get
 from oidc.operations.grants import make_sid
 from oidc.protocol.errors import ProtocolError
 from oidc.protocol.logout import LogoutRequest, list_logout_frames, read_logout_request
 from oidc.protocol.parameters import read_once
 
 logger = logging.getLogger(__name__)
-
-_FRAMES_SECONDS = 2  # for the services' pages to load; then on, whether they did or not
 
 
 @csrf_exempt
@@ -92,14 +90,7 @@ def _sign_out(request: HttpRequest, address: str) -> HttpResponse:
     logout(request)
     if not frames:
         return _leave(request, address)
-    context = {
-        "frames": frames,
-        "next": address or reverse("oidc_signed_out"),
-        "seconds": _FRAMES_SECONDS,
-    }
-    response = render(request, "oidc/signing_out.html", context)
-    add_never_cache_headers(response)
-    return allow_frames(response, frames)
+    return show_frames(request, frames, address or reverse("oidc_signed_out"))
 
 
 def _leave(request: HttpRequest, address: str) -> HttpResponse:

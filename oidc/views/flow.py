@@ -88,8 +88,7 @@ def _decide(visit: Visit) -> HttpResponse:
     if not is_meant or _needs_account(visit, question, person):
         _keep_silence(question, "login_required")
         return answers.show_accounts(visit, person, may_stay=is_meant)
-    step_up = lead_to_second_factor(visit, question, person)
-    return _decide_company(visit, question, person) if step_up is None else step_up
+    return _decide_company(visit, question, person)
 
 
 def _decide_company(visit: Visit, question: Question, person: Person) -> HttpResponse:
@@ -115,6 +114,10 @@ def _decide_access(
     decision = effective_access(person.user, company, visit.client.service, visit.request.now)
     if isinstance(decision, NoAccess):
         return _refuse(visit, question, person, company, decision)
+    # Once the company is known, so that nobody proves or sets up a factor in vain.
+    step_up = lead_to_second_factor(visit, question, person)
+    if step_up is not None:
+        return step_up
     if _needs_consent(visit, question, person):
         _keep_silence(question, "consent_required")
         # The answer belongs to this company, whatever is chosen in another tab meanwhile.

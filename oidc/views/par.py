@@ -9,6 +9,7 @@ from oidc.http import (
     provider_endpoint,
     read_form,
     read_proof,
+    throttle_pushes,
 )
 from oidc.operations.pushed import PUSHED_LASTS, push_request
 from oidc.protocol.pushed import bind_to_key, read_pushed_parameters
@@ -19,6 +20,7 @@ from vop.lib.http import PlatformRequest
 def push(request: PlatformRequest) -> HttpResponse:
     parameters = read_form(request)
     client = identify_client(request, parameters)
+    throttle_pushes(request, client)
     kept = read_pushed_parameters(parameters, client, at=request.now)
     kept = bind_to_key(kept, read_proof(request))
     body = {

@@ -13,6 +13,7 @@ from oidc.http import (
     provider_endpoint,
     read_form,
     read_proof,
+    throttle_refusals,
 )
 from oidc.models import ClientProfile, GrantType
 from oidc.operations.machines import issue_machine_token
@@ -35,10 +36,11 @@ def token(request: PlatformRequest) -> HttpResponse:
         raise ProtocolError("unsupported_grant_type")
     if not client.may_use(grant_type):
         raise ProtocolError("unauthorized_client", "The client may not use this grant type.")
-    jkt = read_proof(request)
-    if client.must_bind_tokens and not jkt:
-        raise invalid_proof("The client's tokens are bound to a key: send a proof.")
-    body = _EXCHANGES[GrantType(grant_type)](request, client, parameters, jkt).as_json()
+    with throttle_refusals(request, client):
+        jkt = read_proof(request)
+        if client.must_bind_tokens and not jkt:
+            raise invalid_proof("The client's tokens are bound to a key: send a proof.")
+        body = _EXCHANGES[GrantType(grant_type)](request, client, parameters, jkt).as_json()
     return allow_origin(request, json_response(body), client)
 
 

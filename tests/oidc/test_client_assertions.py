@@ -2,11 +2,14 @@
 
 import base64
 import uuid
+import warnings
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from jwt.algorithms import RSAAlgorithm
 
 from oidc.models import UsedAssertion
 from oidc.protocol import jose
@@ -120,6 +123,17 @@ def test_assertion_signed_otherwise_is_refused(signer: RelyingParty) -> None:
         NESTED,
     ):
         assert ask(signer, token).status_code == 401
+
+
+def test_assertion_by_a_short_key_is_refused(make_rp: MakeRelyingParty) -> None:
+    """RFC 7518 3.3 and FAPI 2.0 5.4.1: at least 2048 bits."""
+    short = rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505 (the point)
+    jwk = {**RSAAlgorithm.to_jwk(short.public_key(), as_dict=True), "kid": "short"}
+    rp = make_rp(auth_method="private_key_jwt", jwks={"keys": [jwk]})
+    claims = jwt.decode(make_assertion(rp), options={"verify_signature": False})
+    with warnings.catch_warnings(action="ignore"):
+        token = jwt.encode(claims, short, algorithm="RS256", headers={"kid": "short"})
+        assert ask(rp, token).status_code == 401
 
 
 def test_assertion_belongs_to_its_client_and_method(signer: RelyingParty, rp: RelyingParty) -> None:

@@ -50,6 +50,23 @@ def test_signing_out_after_being_asked_loads_them_too(
     assert "/oidc/signed-out" in page.content.decode()
 
 
+def test_signing_out_of_the_portal_loads_them_too(
+    rp: RelyingParty, make_rp: MakeRelyingParty
+) -> None:
+    make_rp(frontchannel_logout_uri=FRAME).get_tokens()
+    page = rp.browser.post("/logout/")
+    assert "<iframe" in page.content.decode()
+    assert 'content="2; url=/login/"' in page.content.decode()
+    assert "frame-src https://service.example" in page.headers["Content-Security-Policy"]
+    assert "_auth_user_id" not in rp.browser.session
+    assert rp.browser.post("/logout/").status_code == 302  # nobody is signed in any more
+
+
+def test_signing_out_of_the_portal_goes_on_when_no_service_listens(rp: RelyingParty) -> None:
+    rp.get_tokens()
+    assert rp.browser.post("/logout/").headers["Location"] == "/login/"
+
+
 def test_service_that_nothing_was_given_to_is_not_loaded(
     rp: RelyingParty, make_rp: MakeRelyingParty
 ) -> None:

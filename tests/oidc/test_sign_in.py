@@ -111,6 +111,7 @@ def test_sign_in_refuses_a_company_that_the_person_is_not_in(
 
     assert response.status_code == 403
     assert "Other AB" not in response.content.decode()
+    assert 'id="advice"' in response.content.decode()
     assert not Grant.objects.exists()
 
 

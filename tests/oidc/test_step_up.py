@@ -13,6 +13,7 @@ from accounts.models import User
 from accounts.queries import ACR_ONE_FACTOR, ACR_TWO_FACTORS
 from auditlog.models import Event
 from oidc.models import ClientProfile, Grant
+from services.models import Seat
 from tests.accounts.pages import code_of, enrol
 from tests.oidc.conftest import MakeRelyingParty
 from tests.oidc.relying_party import Answer, RelyingParty, read_answer
@@ -125,6 +126,13 @@ def prove_now(browser: Client) -> None:
     records = session["account_authentication_methods"]
     session["account_authentication_methods"] = [{**records[0], "at": time.time()}]
     session.save()
+
+
+def test_step_up_is_not_asked_of_who_may_not_in_anyway(strict: RelyingParty) -> None:
+    Seat.objects.all().delete()
+    page = strict.authorize()
+    assert page.status_code == 403
+    assert "second-factor-begin" not in page.content.decode()
 
 
 def test_step_up_refused_tells_the_service(strict: RelyingParty) -> None:

@@ -36,6 +36,17 @@ def unseal(token: str) -> str:
         raise SealBrokenError from error
 
 
+def reseal(token: str) -> str:
+    """Return the same text sealed with the newest key, so that the older ones can go.
+
+    Raises: SealBrokenError.
+    """
+    try:
+        return _box().rotate(token.encode("ascii")).decode("ascii")
+    except (InvalidToken, UnicodeEncodeError) as error:
+        raise SealBrokenError from error
+
+
 def digest(secret: str) -> str:
     """Return the SHA-256 of a random secret of at least 128 bits, as 64 hexadecimal characters.
 
