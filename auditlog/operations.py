@@ -13,6 +13,7 @@ from django.utils.encoding import force_str
 from auditlog.actors import Actor, Ref
 from auditlog.events import EventType, LogEvent
 from auditlog.models import Event, EventAudience, EventPersonal
+from vop.lib.bulk import insert_models, insert_rows, reserve_keys
 from vop.lib.db import step, use_case
 from vop.lib.statements import write
 
@@ -120,11 +121,17 @@ def audit_each(
         )
         for entry in entries
     ]
+    for rows, key in zip(described, reserve_keys(Event, len(described)), strict=True):
+        rows[0].pk = key
     rows = [row for each in described for row in each]
     events = [row for row in rows if isinstance(row, Event)]
-    Event.objects.bulk_create(events)
-    EventPersonal.objects.bulk_create([row for row in rows if isinstance(row, EventPersonal)])
-    EventAudience.objects.bulk_create([row for row in rows if isinstance(row, EventAudience)])
+    beside = [row for row in rows if isinstance(row, EventPersonal)]
+    for event, row in zip(events, beside, strict=True):
+        row.event = event  # again, for its key
+    shown = [(row.event.pk, row.company_id) for row in rows if isinstance(row, EventAudience)]
+    insert_models(Event, events)
+    insert_models(EventPersonal, beside)
+    insert_rows(EventAudience, ["event_id", "company_id"], shown)
     return events
 
 

@@ -24,6 +24,11 @@ class BasisEvent(EventType):
     RUN_STARTED = "basis.run_started", _("Billing run started"), _KEPT
     CREATED = "basis.created", _("Invoice basis created"), _KEPT
     APPROVED = "basis.approved", _("Invoice basis approved"), _KEPT
+    CREDITED = "basis.credited", _("Invoice basis credited"), _KEPT
+    RUN_PREVIEWED = "basis.run_previewed", _("Billing run previewed"), _KEPT
+    RUN_APPROVED = "basis.run_approved", _("Billing run approved"), _KEPT
+    RUN_ISSUED = "basis.run_issued", _("Billing run issued"), _KEPT
+    RUN_LATE = "basis.run_late", _("Billing run is late"), _KEPT
 
 
 class CatalogueEvent(EventType):

@@ -1,4 +1,6 @@
-"""The doorbells of the renewal run and of what leaves billing."""
+"""Doorbells of the renewal run and of what leaves billing: what is due stands in the database."""
+
+import uuid
 
 from celery import shared_task
 from django.utils import timezone
@@ -6,14 +8,22 @@ from django.utils import timezone
 from auditlog.actors import Actor
 from billing.operations import deliver_basis as deliver
 from billing.operations import plan_deliveries as plan
-from billing.operations import run_billing
+from billing.operations import ring_runs, work_run
+from billing.queries import get_run
 from vop.lib.clock import local_date
+
+SYSTEM = Actor.system("billing")
 
 
 @shared_task(name="billing.run_renewals")
 def run_renewals() -> None:
     now = timezone.now()
-    run_billing(as_of=local_date(now), actor=Actor.system("billing"), now=now)
+    ring_runs(as_of=local_date(now), actor=SYSTEM, now=now)
+
+
+@shared_task(name="billing.work_run")
+def work_on_run(*, run_id: str) -> None:
+    work_run(run=get_run(uuid.UUID(run_id)), actor=SYSTEM, now=timezone.now())
 
 
 @shared_task(name="billing.plan_deliveries")

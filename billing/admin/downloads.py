@@ -65,8 +65,6 @@ class BasisDownloads(AnyAdmin):
 class RunDownloads(AnyAdmin):
     """The bases of a run as files, for those who may look at it."""
 
-    change_form_template = "billing/admin/run_downloads.html"
-
     def get_urls(self) -> list[URLPattern]:
         def route(kind: str, view: Any) -> URLPattern:
             name = f"billing_billingrun_{kind}"

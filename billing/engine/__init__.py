@@ -38,7 +38,7 @@ from billing.engine.subscriptions import (
     subscribe,
     undo_cancel,
 )
-from billing.engine.totals import Totals, VatSum, total
+from billing.engine.totals import Totals, VatSum, convert, total, total_of
 
 __all__ = [
     "MONTHS_OF",
@@ -75,9 +75,11 @@ __all__ = [
     "cancel",
     "change_plan",
     "change_quantity",
+    "convert",
     "period_at",
     "renew",
     "subscribe",
     "total",
+    "total_of",
     "undo_cancel",
 ]

@@ -86,10 +86,15 @@ class Plan:
 
         Raises: NoPriceError.
         """
-        reaching = [p for p in self.prices if p.reaches(day=day, bought_on=bought_on)]
-        if not reaching:
+        found: Price | None = None
+        for price in self.prices:
+            if found is not None and price.valid_from <= found.valid_from:
+                continue
+            if price.reaches(day=day, bought_on=bought_on):
+                found = price
+        if found is None:
             raise NoPriceError(self.code, day)
-        return max(reaching, key=lambda price: price.valid_from)
+        return found
 
     def total(self, price: Price, quantity: int) -> Decimal:
         """Return what a whole period costs for a number of seats."""

@@ -45,6 +45,7 @@ class Line:
     cause: Cause
     credits: "Line | None" = None
     ref: UUID | None = None
+    term: int = 0
 
 
 @dataclass(frozen=True, slots=True)

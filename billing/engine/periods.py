@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 from vop.lib.money import to_cents
@@ -39,6 +40,7 @@ def boundary(anchor: date, months: int, k: int) -> date:
     return date(year, month + 1, min(anchor.day, monthrange(year, month + 1)[1]))
 
 
+@lru_cache(maxsize=16_384)  # a run asks for the same days again and again
 def period_at(anchor: date, months: int, day: date) -> Period:
     """Return the anchored period that a day lies in; days before the anchor have theirs too."""
     k = ((day.year - anchor.year) * 12 + day.month - anchor.month) // months

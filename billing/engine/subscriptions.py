@@ -73,7 +73,8 @@ class Subscription:
     `quantity` is what is wanted from the next renewal on, `paid_quantity` the most that was paid
     for in the current period: fewer seats wait for the renewal. `bought_on` decides which prices
     reach it. `billed_through` is the first day not billed. `price` is what the current period
-    costs; None until something was billed.
+    costs; None until something was billed. `term` counts the plan changes that took effect at
+    once: periods never overlap within a term, while one that was credited may be billed anew.
     """
 
     ref: str
@@ -91,6 +92,7 @@ class Subscription:
     next_plan_ordered_on: date | None = None
     cancel_on: date | None = None
     charges: tuple[Standing, ...] = ()
+    term: int = 0
 
     def status_on(self, day: date) -> Status:
         """Return what the subscription is on a day."""
@@ -315,7 +317,12 @@ def _change_plan_now(
 ) -> Outcome:
     quantity = subscription.seats_on(on)
     changed = replace(
-        subscription, plan=plan.code, bought_on=on, next_plan=None, next_plan_ordered_on=None
+        subscription,
+        plan=plan.code,
+        bought_on=on,
+        next_plan=None,
+        next_plan_ordered_on=None,
+        term=subscription.term + 1,
     )
     if subscription.price is None or subscription.billed_through <= on:
         return Outcome(changed)
@@ -378,6 +385,7 @@ def _charge(
         vat=catalogue.vat_on(period.start, vat_class=plan.vat_class, buyer=subscription.buyer),
         net_cents=part_cents(price.unit_price * units, period, anchored),
         cause=cause,
+        term=subscription.term,
     )
 
 

@@ -1,6 +1,6 @@
 """What a basis comes to: VAT per rate on the sum of its lines, öresavrundning on the payable."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -39,15 +39,21 @@ class Totals:
 
 def total(lines: Sequence[Line], currency: str) -> Totals:
     """Sum lines of one buyer and currency, the highest rate first."""
-    bases: dict[tuple[Decimal, VatCategory], int] = {}
-    for line in lines:
-        key = (line.vat.rate, line.vat.category)
-        bases[key] = bases.get(key, 0) + line.net_cents
+    return total_of(
+        ((line.vat.rate, line.vat.category, line.net_cents) for line in lines), currency
+    )
+
+
+def total_of(amounts: Iterable[tuple[Decimal, str, int]], currency: str) -> Totals:
+    """Sum amounts, each with its VAT rate in per cent and its category."""
+    bases: dict[tuple[Decimal, str], int] = {}
+    for rate, category, net_cents in amounts:
+        bases[rate, category] = bases.get((rate, category), 0) + net_cents
     vat = tuple(
-        VatSum(category, rate, base, to_cents(from_cents(base) * rate / 100))
+        VatSum(VatCategory(category), rate, base, to_cents(from_cents(base) * rate / 100))
         for (rate, category), base in sorted(bases.items(), reverse=True)
     )
-    net_cents = sum(line.net_cents for line in lines)
+    net_cents = sum(bases.values())
     vat_cents = sum(part.vat_cents for part in vat)
     exact = net_cents + vat_cents
     payable = round_to_krona(exact) if currency == "SEK" else exact
@@ -57,3 +63,8 @@ def total(lines: Sequence[Line], currency: str) -> Totals:
 def round_to_krona(cents: int) -> int:
     """Round to whole kronor, 50 öre upwards, mirrored below zero (lag 1970:1029, 2 §)."""
     return to_cents(from_cents(cents) / CENTS_OF_A_KRONA) * CENTS_OF_A_KRONA
+
+
+def convert(cents: int, rate: Decimal) -> int:
+    """Return an amount in SEK at a rate, SEK for each unit of its own currency."""
+    return to_cents(from_cents(cents) * rate)

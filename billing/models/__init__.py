@@ -10,10 +10,12 @@ from billing.models.accounts import (
 from billing.models.bases import (
     BasisLine,
     BasisLineQuerySet,
+    ExchangeRate,
     InvoiceBasis,
     InvoiceBasisQuerySet,
     NumberSeries,
     Seller,
+    VatNumberCheck,
     VatTotal,
 )
 from billing.models.exports import (
@@ -26,7 +28,7 @@ from billing.models.exports import (
     ErpReceipt,
 )
 from billing.models.plans import CURRENCIES, Plan, PlanQuerySet, Price, VatClass, VatRate
-from billing.models.runs import BillingRun, BillingRunItem
+from billing.models.runs import BillingBatch, BillingRun, BillingRunItem
 from billing.models.subscriptions import (
     Order,
     Subscription,
@@ -42,6 +44,7 @@ __all__ = [
     "BasisDelivery",
     "BasisLine",
     "BasisLineQuerySet",
+    "BillingBatch",
     "BillingRun",
     "BillingRunItem",
     "DeliveryAttempt",
@@ -50,6 +53,7 @@ __all__ = [
     "ErpKey",
     "ErpKeyQuerySet",
     "ErpReceipt",
+    "ExchangeRate",
     "InvoiceBasis",
     "InvoiceBasisQuerySet",
     "LedgerAccount",
@@ -64,6 +68,7 @@ __all__ = [
     "SubscriptionQuerySet",
     "VatClass",
     "VatKey",
+    "VatNumberCheck",
     "VatRate",
     "VatTotal",
 ]

@@ -82,8 +82,9 @@ class InvoiceBasisQuerySet(models.QuerySet["InvoiceBasis"]):
 class InvoiceBasis(UUIDModel):
     """What a company is to be invoiced for a day, in one currency.
 
-    A draft gathers the lines of its day. Approval gives it a number and a hash over its content;
-    from then on triggers in the database refuse every change (migration 0002).
+    A draft gathers the lines of its day. Approval, its own or its run's, issues it: it gets a
+    number and a hash over its content, and from then on triggers in the database refuse every
+    change (migration 0011). What is wrong is put right by a basis that credits it.
     """
 
     class State(models.TextChoices):
@@ -94,12 +95,37 @@ class InvoiceBasis(UUIDModel):
         INVOICE = "invoice", _("Invoice")
         CREDIT = "credit", _("Credit")
 
+    class Hold(models.TextChoices):
+        VAT_NUMBER = "vat_number", _("the check of the VAT number")
+        EXCHANGE_RATE = "exchange_rate", _("the exchange rate")
+
     company = models.ForeignKey(
-        Company, on_delete=models.PROTECT, related_name="invoice_bases", verbose_name=_("customer")
+        Company,
+        on_delete=models.PROTECT,
+        related_name="invoice_bases",
+        verbose_name=_("customer"),
+        db_index=False,  # basis_of_company begins with it
     )
     billing_date = models.DateField(_("date"))
     currency = models.CharField(_("currency"), max_length=3, choices=CURRENCIES)
     split_by = models.CharField(max_length=40, blank=True, default="", editable=False)
+    po_number = models.CharField(_("purchase-order number"), max_length=40, blank=True, default="")
+    run = models.ForeignKey(
+        BillingRun,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="bases",
+        verbose_name=_("billing run"),
+    )
+    credits = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="credited_by",
+        verbose_name=_("credits"),
+    )
     kind = models.CharField(_("kind"), max_length=10, choices=Kind, default=Kind.INVOICE)
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.DRAFT)
     series = models.CharField(_("series"), max_length=20, blank=True, default="")
@@ -110,6 +136,14 @@ class InvoiceBasis(UUIDModel):
     vat_cents = models.BigIntegerField(_("VAT"), default=0)
     rounding_cents = models.BigIntegerField(_("rounding"), default=0)
     payable_cents = models.BigIntegerField(_("to pay"), default=0)
+    vat_sek_cents = models.BigIntegerField(_("VAT in SEK"), null=True, blank=True)
+    fx_rate = models.DecimalField(
+        _("exchange rate"), max_digits=14, decimal_places=6, null=True, blank=True
+    )
+    fx_date = models.DateField(_("day of the rate"), null=True, blank=True)
+    fx_source = models.CharField(_("source of the rate"), max_length=40, blank=True, default="")
+    held_for = models.CharField(_("waits for"), max_length=20, choices=Hold, blank=True, default="")
+    body_sha256 = models.CharField(max_length=64, blank=True, default="", editable=False)
     content_sha256 = models.CharField(_("content hash"), max_length=64, blank=True, default="")
     created_at = models.DateTimeField(_("created"))
     approved_at = models.DateTimeField(_("approved"), null=True, blank=True)
@@ -122,9 +156,27 @@ class InvoiceBasis(UUIDModel):
         constraints = [
             models.UniqueConstraint(fields=["series", "number"], name="basis_number_is_unique"),
             models.UniqueConstraint(
-                fields=["company", "billing_date", "currency", "split_by"],
-                condition=Q(state="draft"),
+                fields=["company", "billing_date", "currency", "split_by", "po_number"],
+                condition=Q(state="draft", credits=None),
                 name="company_has_one_draft_a_day_and_currency",
+            ),
+            models.UniqueConstraint(
+                fields=["credits"],
+                condition=Q(state="draft"),
+                name="basis_has_one_draft_that_credits_it",
+            ),
+            models.CheckConstraint(
+                condition=Q(credits=None) | Q(net_cents__lte=0), name="what_credits_is_negative"
+            ),
+            models.CheckConstraint(
+                condition=Q(state="draft") | Q(held_for=""), name="what_waits_is_not_approved"
+            ),
+            models.CheckConstraint(
+                condition=Q(state="draft")
+                | Q(currency="SEK")
+                | Q(vat_cents=0)
+                | Q(vat_sek_cents__isnull=False, fx_rate__gt=0, fx_date__isnull=False),
+                name="foreign_vat_is_told_in_sek",
             ),
             models.CheckConstraint(
                 condition=Q(state="draft", number=None, approved_at=None, content_sha256="")
@@ -180,7 +232,11 @@ class BasisLineQuerySet(models.QuerySet["BasisLine"]):
 
 
 class BasisLine(UUIDModel):
-    """A charge or a credit: for which days, at which price version, caused by what."""
+    """A charge or a credit: for which days, at which price version, caused by what.
+
+    No two purchases or renewals of a subscription overlap within a term (a plan changed at once
+    begins the next): an exclusion on PostgreSQL, a trigger on SQLite, see migration 0011.
+    """
 
     class Reason(models.TextChoices):
         NEW = "new", _("Purchase")
@@ -188,14 +244,28 @@ class BasisLine(UUIDModel):
         CHANGE = "change", pgettext_lazy("basis line", "Change")
         CREDIT = "credit", _("Credit")
 
-    basis = models.ForeignKey(InvoiceBasis, on_delete=models.PROTECT, related_name="lines")
+    basis = models.ForeignKey(
+        InvoiceBasis,
+        on_delete=models.PROTECT,
+        related_name="lines",
+        db_index=False,  # line_has_its_place begins with it
+    )
     position = models.PositiveIntegerField(_("line"))
     subscription = models.ForeignKey(
-        Subscription, on_delete=models.PROTECT, related_name="lines", verbose_name=_("subscription")
+        Subscription,
+        on_delete=models.PROTECT,
+        related_name="lines",
+        verbose_name=_("subscription"),
+        db_index=False,  # line_of_subscription begins with it
     )
-    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="+")
+    term = models.PositiveSmallIntegerField(default=0, editable=False)
+    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="+", db_index=False)
     price = models.ForeignKey(
-        Price, on_delete=models.PROTECT, related_name="+", verbose_name=_("price version")
+        Price,
+        on_delete=models.PROTECT,
+        related_name="+",
+        verbose_name=_("price version"),
+        db_index=False,
     )
     reason = models.CharField(_("reason"), max_length=10, choices=Reason)
     period_start = models.DateField(_("from"))
@@ -217,6 +287,7 @@ class BasisLine(UUIDModel):
         blank=True,
         related_name="lines",
         verbose_name=_("change"),
+        db_index=False,  # line_of_change, of those that have one
     )
     run = models.ForeignKey(
         BillingRun,
@@ -227,7 +298,12 @@ class BasisLine(UUIDModel):
         verbose_name=_("billing run"),
     )
     credits = models.ForeignKey(
-        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="credited_by"
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="credited_by",
+        db_index=False,  # line_that_credits, of those that do
     )
 
     objects = BasisLineQuerySet.as_manager()
@@ -236,11 +312,6 @@ class BasisLine(UUIDModel):
         verbose_name = _("basis line")
         verbose_name_plural = _("basis lines")
         constraints = [
-            models.UniqueConstraint(
-                fields=["subscription", "period_start"],
-                condition=Q(reason__in=["new", "renewal"]),
-                name="period_of_a_subscription_is_billed_once",
-            ),
             models.UniqueConstraint(fields=["basis", "position"], name="line_has_its_place"),
             models.CheckConstraint(
                 condition=Q(period_end__gt=F("period_start")), name="line_has_at_least_one_day"
@@ -253,6 +324,15 @@ class BasisLine(UUIDModel):
             models.CheckConstraint(
                 condition=Q(change__isnull=False) | Q(run__isnull=False),
                 name="line_says_what_made_it",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["subscription", "period_start"], name="line_of_subscription"),
+            models.Index(
+                fields=["change"], condition=Q(change__isnull=False), name="line_of_change"
+            ),
+            models.Index(
+                fields=["credits"], condition=Q(credits__isnull=False), name="line_that_credits"
             ),
         ]
 
@@ -273,13 +353,67 @@ class BasisLine(UUIDModel):
             net_cents=self.net_cents,
             cause=engine.Cause(self.cause, self.cause_on),
             ref=self.pk,
+            term=self.term,
         )
+
+
+class ExchangeRate(models.Model):
+    """What a unit of a currency is in SEK on a day: VAT is told in SEK too (ML 17 kap. 29 §)."""
+
+    currency = models.CharField(_("currency"), max_length=3, choices=CURRENCIES)
+    on = models.DateField(_("day"))
+    rate = models.DecimalField(_("SEK"), max_digits=14, decimal_places=6)
+    source = models.CharField(_("source"), max_length=40)
+
+    class Meta:
+        verbose_name = _("exchange rate")
+        verbose_name_plural = _("exchange rates")
+        constraints = [
+            models.UniqueConstraint(fields=["currency", "on"], name="currency_has_one_rate_a_day"),
+            models.CheckConstraint(condition=Q(rate__gt=0), name="exchange_rate_is_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.currency} {self.rate} {self.on}"
+
+    @property
+    def ref(self) -> Ref:
+        """The rate as the log names it."""
+        return Ref("exchange_rate", str(self.pk), str(self))
+
+
+class VatNumberCheck(models.Model):
+    """What VIES said of a VAT number last; `is_valid` is None until it has answered."""
+
+    vat_number = models.CharField(_("VAT number"), max_length=20, unique=True)
+    is_valid = models.BooleanField(_("valid"), null=True)
+    asked_at = models.DateTimeField(_("asked"))
+    answered_at = models.DateTimeField(_("answered"), null=True, blank=True)
+    receipt = models.CharField(_("receipt"), max_length=40, blank=True, default="")
+
+    class Meta:
+        verbose_name = _("check of a VAT number")
+        verbose_name_plural = _("checks of VAT numbers")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(is_valid=None) | Q(answered_at__isnull=False),
+                name="vat_number_is_valid_only_when_answered",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.vat_number
 
 
 class VatTotal(models.Model):
     """What a basis has at one VAT rate, and the VAT on the sum."""
 
-    basis = models.ForeignKey(InvoiceBasis, on_delete=models.PROTECT, related_name="vat_totals")
+    basis = models.ForeignKey(
+        InvoiceBasis,
+        on_delete=models.PROTECT,
+        related_name="vat_totals",
+        db_index=False,  # basis_sums_each_vat_rate_once begins with it
+    )
     category = models.CharField(_("category"), max_length=20)
     rate = models.DecimalField(_("per cent"), max_digits=5, decimal_places=2)
     base_cents = models.BigIntegerField(_("base"))

@@ -4,13 +4,6 @@ Locks are taken from the ground up: the paying company, then subscriptions by id
 entitlement, then the basis, and the number series last of all.
 """
 
-from billing.operations.bases import (
-    AlreadyApprovedError,
-    MakerApprovesError,
-    NoSellerError,
-    approve_basis,
-    gather_lines,
-)
 from billing.operations.catalogue import (
     AccountExistsError,
     AccountFacts,
@@ -45,12 +38,31 @@ from billing.operations.exports import (
     replay_delivery,
     save_connection,
 )
+from billing.operations.gathering import Charge, NoSellerError, gather
+from billing.operations.issuing import (
+    AlreadyApprovedError,
+    BasisHeldError,
+    MakerApprovesError,
+    NothingToCreditError,
+    NotIssuedError,
+    approve_basis,
+    credit_basis,
+)
 from billing.operations.orders import (
     NotForSaleError,
     PreviewChangedError,
     buy_plan,
 )
-from billing.operations.runs import RunReport, bill_customer, run_billing
+from billing.operations.runs import (
+    RunBegunError,
+    RunClosedError,
+    RunReport,
+    approve_run,
+    prepare_run,
+    ring_runs,
+    run_billing,
+    work_run,
+)
 from billing.operations.subscriptions import (
     CancelledAlreadyError,
     CannotBePricedError,
@@ -71,9 +83,11 @@ __all__ = [
     "AlreadyApprovedError",
     "BadAmountError",
     "BadDateError",
+    "BasisHeldError",
     "BasisNotDeliveredError",
     "CancelledAlreadyError",
     "CannotBePricedError",
+    "Charge",
     "ConnectionFacts",
     "InvoiceNumberTakenError",
     "MakerApprovesError",
@@ -81,11 +95,15 @@ __all__ = [
     "NoSellerError",
     "NotCancelledYetError",
     "NotForSaleError",
+    "NotIssuedError",
+    "NothingToCreditError",
     "OverlappingRateError",
     "PlanFacts",
     "PreviewChangedError",
     "PriceExistsError",
     "ReceiptFacts",
+    "RunBegunError",
+    "RunClosedError",
     "RunReport",
     "SeatsTakenError",
     "SeatsUnchangedError",
@@ -95,19 +113,23 @@ __all__ = [
     "WrongOcrError",
     "acknowledge_basis",
     "approve_basis",
-    "bill_customer",
+    "approve_run",
     "buy_plan",
     "cancel_subscription",
     "change_seats",
     "check_seats",
+    "credit_basis",
     "deliver_basis",
     "disable_connection",
+    "gather",
     "gather_lines",
     "issue_erp_key",
     "plan_deliveries",
+    "prepare_run",
     "record_delivery_attempt",
     "renew_signing_secret",
     "replay_delivery",
+    "ring_runs",
     "run_billing",
     "save_connection",
     "save_ledger_account",
@@ -116,4 +138,5 @@ __all__ = [
     "set_price",
     "set_vat_rate",
     "undo_cancellation",
+    "work_run",
 ]

@@ -12,7 +12,7 @@ from billing import engine
 from billing.events import OrderEvent, SubscriptionEvent
 from billing.models import Order, Plan, Subscription, SubscriptionChange
 from billing.notifications import send_order_confirmation
-from billing.operations.bases import gather_lines
+from billing.operations.gathering import Charge, bill_change
 from billing.operations.state import lock_companies, record_change
 from billing.queries import TERMS_VERSION, OrderPreview, get_plan, preview_order
 from companies.models import Company, Membership
@@ -149,16 +149,14 @@ def _bill(order: Order, preview: OrderPreview, *, actor: Actor, now: datetime) -
         actor=actor,
         now=now,
     )
-    gather_lines(
+    charge = Charge.of(
+        order.subscription,
         payer=order.company,
-        subscription=order.subscription,
+        currency=preview.plan.currency,
         lines=preview.outcome.lines,
-        plans={preview.plan.code: preview.plan},
-        billing_date=local_date(now),
-        change=change,
-        actor=actor,
-        now=now,
+        change_id=change.pk,
     )
+    bill_change(charge, plans={preview.plan.code: preview.plan}, actor=actor, now=now)
 
 
 def _tell_of_order(order: Order, preview: OrderPreview, *, actor: Actor, now: datetime) -> None:

@@ -14,6 +14,7 @@ from vop.lib.db import step
 
 STATE_FIELDS = [
     "plan",
+    "term",
     "quantity",
     "paid_quantity",
     "bought_on",
@@ -61,6 +62,7 @@ def apply_state(
 ) -> None:
     """Write what the engine decided on the row, without saving it."""
     subscription.plan = plans[state.plan]
+    subscription.term = state.term
     subscription.quantity = state.quantity
     subscription.paid_quantity = state.paid_quantity
     subscription.bought_on = state.bought_on

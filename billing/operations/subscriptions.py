@@ -1,7 +1,7 @@
 """Changing what a company subscribes to: more or fewer seats, cancel, undo."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,8 +12,8 @@ from auditlog.actors import Actor
 from auditlog.operations import audit
 from billing import engine
 from billing.events import SubscriptionEvent
-from billing.models import Subscription, SubscriptionChange
-from billing.operations.bases import gather_lines
+from billing.models import Plan, Subscription, SubscriptionChange
+from billing.operations.gathering import Charge, bill_change
 from billing.operations.orders import PreviewChangedError
 from billing.operations.renewals import catch_up, end_subscription
 from billing.operations.state import (
@@ -106,8 +106,10 @@ def change_seats(
     try:
         if preview_seats(locked, quantity, at=now).sha256 != preview_sha256:
             raise PreviewChangedError
-        state = catch_up(subscription=locked, catalogue=catalogue, on=today, actor=actor, now=now)
-        outcome = engine.change_quantity(catalogue, state, quantity=quantity, on=today)
+        caught = catch_up(locked, catalogue, on=today)
+        outcome = engine.change_quantity(
+            catalogue, caught.subscription, quantity=quantity, on=today
+        )
     except engine.EngineError as error:
         raise CannotBePricedError from error
     apply_state(locked, outcome.subscription, plans)
@@ -121,16 +123,7 @@ def change_seats(
         actor=actor,
         now=now,
     )
-    gather_lines(
-        payer=locked.payer,
-        subscription=locked,
-        lines=outcome.lines,
-        plans=plans,
-        billing_date=today,
-        change=change,
-        actor=actor,
-        now=now,
-    )
+    _bill(locked, [*caught.lines, *outcome.lines], change, plans, actor=actor, now=now)
     follow_seats(subscription=locked, state=outcome.subscription, actor=actor, now=now)
     facts = {"from": before, "to": quantity, "net_cents": sum(x.net_cents for x in outcome.lines)}
     _audit(SubscriptionEvent.QUANTITY_CHANGED, locked, change, facts, actor=actor, now=now)
@@ -151,13 +144,16 @@ def cancel_subscription(*, subscription: Subscription, actor: Actor, now: dateti
     plans = list_plans_of([locked])
     catalogue = load_catalogue(list(plans.values()))
     try:
-        state = catch_up(subscription=locked, catalogue=catalogue, on=today, actor=actor, now=now)
+        caught = catch_up(locked, catalogue, on=today)
     except engine.EngineError as error:
         raise CannotBePricedError from error
-    outcome = engine.cancel(state, on=today)
+    outcome = engine.cancel(caught.subscription, on=today)
     apply_state(locked, outcome.subscription, plans)
     locked.save(update_fields=STATE_FIELDS)
-    _record_and_audit(locked, Kind.CANCEL, SubscriptionEvent.CANCEL_SCHEDULED, actor=actor, now=now)
+    change = _record_and_audit(
+        locked, Kind.CANCEL, SubscriptionEvent.CANCEL_SCHEDULED, actor=actor, now=now
+    )
+    _bill(locked, caught.lines, change, plans, actor=actor, now=now)
     if locked.status_on(today) is engine.Status.ENDED:  # what is paid ended yesterday
         end_subscription(subscription=locked, actor=actor, now=now)
     return locked
@@ -196,7 +192,7 @@ def _record_and_audit(
     *,
     actor: Actor,
     now: datetime,
-) -> None:
+) -> SubscriptionChange:
     ends = str(subscription.cancel_on or "")
     change = record_change(
         subscription=subscription,
@@ -208,6 +204,27 @@ def _record_and_audit(
         now=now,
     )
     _audit(event, subscription, change, {"ends": ends}, actor=actor, now=now)
+    return change
+
+
+def _bill(
+    subscription: Subscription,
+    lines: Sequence[engine.Line],
+    change: SubscriptionChange,
+    plans: Mapping[str, Plan],
+    *,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    """Put what a change makes on the basis of its day, with what the run hasn't reached."""
+    charge = Charge.of(
+        subscription,
+        payer=subscription.payer,
+        currency=subscription.plan.currency,
+        lines=lines,
+        change_id=change.pk,
+    )
+    bill_change(charge, plans=plans, actor=actor, now=now)
 
 
 def _audit(

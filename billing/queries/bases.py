@@ -1,14 +1,55 @@
 """Bases and their lines."""
 
-from collections.abc import Sequence
+import uuid
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Final, NamedTuple
 
-from django.db.models import QuerySet
+from django.db.models import Exists, Min, OuterRef, QuerySet
 
 from billing import engine
-from billing.models import BasisLine, InvoiceBasis, Seller, VatTotal
+from billing.models import (
+    BasisLine,
+    BillingRun,
+    ExchangeRate,
+    InvoiceBasis,
+    Seller,
+    VatNumberCheck,
+    VatTotal,
+)
 from companies.models import Company
+
+OLDEST_RATE: Final = timedelta(days=7)  # banks close for a long weekend, not for longer
+
+
+class LineRow(NamedTuple):
+    """The columns of a basis line, in the order in which a run writes them by the thousand."""
+
+    id: uuid.UUID
+    basis_id: uuid.UUID
+    position: int
+    subscription_id: uuid.UUID
+    term: int
+    plan_id: uuid.UUID
+    price_id: uuid.UUID
+    reason: str
+    period_start: date
+    period_end: date
+    anchored_start: date
+    anchored_end: date
+    quantity: int
+    unit_price: Decimal
+    net_cents: int
+    vat_category: str
+    vat_rate: Decimal
+    text: str
+    cause: str
+    cause_on: date
+    change_id: uuid.UUID | None
+    run_id: uuid.UUID | None
+    credits_id: uuid.UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +88,74 @@ def list_bases(company: Company) -> QuerySet[InvoiceBasis]:
     return InvoiceBasis.objects.for_company(company.pk).newest_first()
 
 
-def get_draft(
-    company: Company, billing_date: date, currency: str, split_by: str
-) -> InvoiceBasis | None:
-    """Return the basis that gathers the lines of a day, if there is one."""
-    return (
+def list_bases_of_day(
+    company_ids: Collection[uuid.UUID], billing_date: date
+) -> Sequence[InvoiceBasis]:
+    """List what companies have from a day already: drafts that gather, and what was issued."""
+    return list(
+        InvoiceBasis.objects.filter(
+            company_id__in=company_ids, billing_date=billing_date, credits=None
+        ).order_by("pk")
+    )
+
+
+def list_unissued(run: BillingRun, *, after: uuid.UUID, limit: int) -> Sequence[InvoiceBasis]:
+    """List a run's next drafts to number, by customer from one on, with what a number needs.
+
+    What waits for an answer, and what has a line that the run's approver caused, stays a draft.
+    """
+    own = BasisLine.objects.filter(
+        basis=OuterRef("pk"), change__isnull=False, change__actor_id=run.approved_by
+    )
+    return list(
         InvoiceBasis.objects.drafts()
-        .for_company(company.pk)
-        .filter(billing_date=billing_date, currency=currency, split_by=split_by)
+        .filter(~Exists(own), run=run, held_for="", company_id__gte=after)
+        .only("company_id", "billing_date", "seller_snapshot", "body_sha256", "state")
+        .order_by("company_id", "currency", "split_by", "po_number", "pk")[:limit]
+    )
+
+
+def list_standing_charges(
+    basis: InvoiceBasis,
+) -> Sequence[tuple[BasisLine, engine.Standing]]:
+    """List what was charged on a basis and isn't credited in full, with how far it stands."""
+    credited = dict(
+        BasisLine.objects.filter(credits__basis=basis)
+        .values_list("credits_id")
+        .annotate(since=Min("period_start"))
+        .order_by("credits_id")
+    )
+    lines = (
+        BasisLine.objects.filter(basis=basis, credits=None)
+        .select_related("plan__service", "subscription")
+        .in_order()
+    )
+    charges = [
+        (line, engine.Standing(line.as_terms(), credited.get(line.pk, line.period_end)))
+        for line in lines
+    ]
+    return [(line, one) for line, one in charges if one.until > one.line.period.start]
+
+
+def list_line_rows(basis_ids: Collection[uuid.UUID]) -> Sequence[LineRow]:
+    """List the lines of bases as rows, in order."""
+    rows = BasisLine.objects.filter(basis_id__in=basis_ids).order_by("basis_id", "position", "pk")
+    return [LineRow._make(row) for row in rows.values_list(*LineRow._fields)]
+
+
+def get_exchange_rate(currency: str, day: date) -> ExchangeRate | None:
+    """Return the rate of a day, or the latest before it that isn't too old."""
+    return (
+        ExchangeRate.objects.filter(currency=currency, on__lte=day, on__gte=day - OLDEST_RATE)
+        .order_by("-on")
         .first()
     )
+
+
+def load_vat_checks(vat_numbers: Collection[str]) -> Mapping[str, bool | None]:
+    """Return what VIES has said of VAT numbers; those that it wasn't asked about are missing."""
+    checks = VatNumberCheck.objects.filter(vat_number__in=vat_numbers)
+    return dict(checks.values_list("vat_number", "is_valid").order_by("pk"))
 
 
 def get_current_seller() -> Seller | None:

@@ -1,6 +1,7 @@
 """What is sold, and at which price."""
 
-from collections.abc import Collection, Sequence
+import uuid
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -34,6 +35,27 @@ class Offer:
         return None if self.unit_price is None else to_cents(self.unit_price)
 
 
+@dataclass(frozen=True, slots=True)
+class PriceBook:
+    """Every plan and price by key, beside the catalogue that the engine looks them up in."""
+
+    catalogue: engine.Catalogue
+    plans: Mapping[uuid.UUID, Plan]
+    by_code: Mapping[str, Plan]
+    prices: Mapping[uuid.UUID, engine.Price]
+
+
+def load_price_book() -> PriceBook:
+    """Load all plans with their services, prices and the VAT rates: once for a whole run."""
+    rows = list(Plan.objects.select_related("service").prefetch_related("prices").order_by("pk"))
+    return PriceBook(
+        catalogue=engine.Catalogue({plan.code: plan.as_terms() for plan in rows}, _load_rates()),
+        plans={plan.pk: plan for plan in rows},
+        by_code={plan.code: plan for plan in rows},
+        prices={price.pk: price.as_terms() for plan in rows for price in plan.prices.all()},
+    )
+
+
 def load_catalogue(plans: Collection[Plan] | None = None) -> engine.Catalogue:
     """Load plans with their prices, and every VAT rate, as the engine looks them up.
 
@@ -42,11 +64,7 @@ def load_catalogue(plans: Collection[Plan] | None = None) -> engine.Catalogue:
     rows = Plan.objects.prefetch_related("prices").order_by("pk")
     if plans is not None:
         rows = rows.filter(pk__in=[plan.pk for plan in plans])
-    rates = VatRate.objects.order_by("vat_class", "country", "valid_from", "pk")
-    return engine.Catalogue(
-        plans={plan.code: plan.as_terms() for plan in rows},
-        vat_rates=tuple(rate.as_terms() for rate in rates),
-    )
+    return engine.Catalogue({plan.code: plan.as_terms() for plan in rows}, _load_rates())
 
 
 def get_plan(code: str) -> Plan | None:
@@ -89,3 +107,8 @@ def _offer(plan: Plan, today: date, *, has_it: bool) -> Offer:
     except engine.NoPriceError:
         return Offer(plan, None, NO_PRICE)
     return Offer(plan, price.unit_price, HAS_IT if has_it else None)
+
+
+def _load_rates() -> tuple[engine.VatRate, ...]:
+    rows = VatRate.objects.order_by("vat_class", "country", "valid_from", "pk")
+    return tuple(rate.as_terms() for rate in rows)

@@ -1,85 +1,246 @@
 """The renewal runs: what is due, what a run would do, how one went."""
 
+import hashlib
+import itertools
 import uuid
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
+from typing import Any, Final
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Min, QuerySet, Sum
 
 from billing import engine
-from billing.models import BillingRun, BillingRunItem, Subscription
-from billing.queries.catalogue import load_catalogue
-from billing.queries.subscriptions import list_due_subscriptions, load_state
+from billing.models import BillingBatch, BillingRun, BillingRunItem, Subscription
+from billing.queries.catalogue import PriceBook, load_price_book
+from billing.queries.subscriptions import DueRow, get_buyer, list_due_rows, to_state
 from companies.models import Company
+
+BATCH_SIZE: Final = 250  # customers in a transaction
+_DIGEST_LENGTH: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
-class CustomerPreview:
-    """What a run would bill a customer, or why it couldn't."""
+class Renewal:
+    """A subscription that is due, and what becomes of it."""
 
-    company: Company
-    lines: tuple[engine.Line, ...]
-    error: str = ""
+    row: DueRow
+    outcome: engine.Outcome
+    currency: str
 
     @property
     def net_cents(self) -> int:
-        """The sum of the lines."""
-        return sum(line.net_cents for line in self.lines)
+        """The sum of its lines."""
+        return sum(line.net_cents for line in self.outcome.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerWork:
+    """What a run bills a customer, or why it can't."""
+
+    company: Company
+    renewals: tuple[Renewal, ...] = ()
+    error: str = ""
+
+    @property
+    def lines(self) -> list[engine.Line]:
+        """All lines, by subscription."""
+        return [line for renewal in self.renewals for line in renewal.outcome.lines]
+
+    @property
+    def nets(self) -> dict[str, int]:
+        """The sum of the lines in each currency."""
+        nets: dict[str, int] = {}
+        for renewal in self.renewals:
+            nets[renewal.currency] = nets.get(renewal.currency, 0) + renewal.net_cents
+        return nets
+
+    @property
+    def digest(self) -> str:
+        """A short hash of what is billed: an approval holds for exactly this."""
+        told = [
+            f"{line.subscription} {line.period.start} {line.period.end} {line.quantity}"
+            f" {line.price.unit_price} {line.net_cents} {line.vat.rate} {line.vat.category}"
+            for line in self.lines
+        ]
+        told += [
+            f"{state.ref} through {state.billed_through}"
+            for state in (renewal.outcome.subscription for renewal in self.renewals)
+        ]
+        return hashlib.sha256("\n".join(told).encode()).hexdigest()[:_DIGEST_LENGTH]
 
 
 @dataclass(frozen=True, slots=True)
 class RunTotals:
-    """How a run went."""
+    """How a run went, or would go: `due` customers are billed, skipped or parked."""
 
-    customers: int
-    parked: int
-    lines: int
-    ended: int
-    net_cents: int
+    due: int = 0
+    billed: int = 0
+    skipped: int = 0
+    parked: int = 0
+    lines: int = 0
+    ended: int = 0
+    nets: Mapping[str, int] = field(default_factory=dict)
 
-
-def list_due_payers(as_of: date) -> Sequence[uuid.UUID]:
-    """List the companies with something to renew or end by a day, by id."""
-    return list(
-        Subscription.objects.due(as_of)
-        .values_list("payer_id", flat=True)
-        .order_by("payer_id")
-        .distinct()
-    )
+    @property
+    def amounts(self) -> list[tuple[str, int]]:
+        """The net sums, by currency."""
+        return sorted(self.nets.items())
 
 
-def preview_run(as_of: date) -> Iterator[CustomerPreview]:
-    """Work out a run with the functions of the real one, customer by customer."""
-    catalogue = load_catalogue()
-    for payer_id in list_due_payers(as_of):
-        payer = Company.objects.get(pk=payer_id)
-        lines: list[engine.Line] = []
-        error = ""
-        for row in list_due_subscriptions(payer, as_of=as_of):
-            try:
-                lines += engine.renew(catalogue, load_state(row, payer=payer), as_of=as_of).lines
-            except engine.EngineError as fault:
-                error = str(fault)
-        yield CustomerPreview(payer, () if error else tuple(lines), error)
+def list_due_payers(
+    as_of: date, *, first: uuid.UUID | None = None, until: uuid.UUID | None = None
+) -> Sequence[uuid.UUID]:
+    """List the companies with something to renew or end by a day, by id, within [first, until)."""
+    due = Subscription.objects.due(as_of)
+    if first is not None:
+        due = due.filter(payer_id__gte=first)
+    if until is not None:
+        due = due.filter(payer_id__lt=until)
+    return list(due.values_list("payer_id", flat=True).order_by("payer_id").distinct())
+
+
+def is_anything_due(as_of: date) -> bool:
+    """Tell whether a run would have something to do."""
+    return Subscription.objects.due(as_of).exists()
+
+
+def find_oldest_due(as_of: date) -> date | None:
+    """Return the day of the oldest period that should have been billed by a day."""
+    oldest: date | None = Subscription.objects.due(as_of).aggregate(day=Min("billed_through"))[
+        "day"
+    ]
+    return oldest
+
+
+def work_out(
+    payers: Mapping[uuid.UUID, Company], *, as_of: date, book: PriceBook
+) -> list[CustomerWork]:
+    """Work out what each payer is billed by a day: preview and run alike, writing nothing."""
+    rows = list_due_rows(list(payers), as_of=as_of)
+    return [
+        _work_out(payers[payer_id], list(mine), as_of=as_of, book=book)
+        for payer_id, mine in itertools.groupby(rows, key=lambda row: row.payer_id)
+    ]
+
+
+def preview_run(as_of: date) -> Iterator[CustomerWork]:
+    """Work out a run with the function of the real one, a batch of customers at a time."""
+    book = load_price_book()
+    due = list_due_payers(as_of)
+    for first in range(0, len(due), BATCH_SIZE):
+        ids = due[first : first + BATCH_SIZE]
+        payers = {company.pk: company for company in Company.objects.filter(pk__in=ids)}
+        yield from work_out(payers, as_of=as_of, book=book)
+
+
+def get_run(run_id: uuid.UUID) -> BillingRun:
+    """Return a run.
+
+    Raises: BillingRun.DoesNotExist.
+    """
+    return BillingRun.objects.get(pk=run_id)
+
+
+def get_open_run(as_of: date) -> BillingRun | None:
+    """Return the run of a day that isn't issued yet."""
+    return BillingRun.objects.open().filter(as_of=as_of).first()
+
+
+def list_runs_to_go_on_with() -> QuerySet[BillingRun]:
+    """List runs that were approved or begun, and stopped before they were issued."""
+    return BillingRun.objects.unfinished().order_by("as_of", "pk")
+
+
+def list_runs_on_their_way() -> QuerySet[BillingRun]:
+    """List issued runs that the accounts haven't acknowledged in full."""
+    states = [BillingRun.State.ISSUED, BillingRun.State.EXPORTED]
+    return BillingRun.objects.filter(state__in=states).order_by("as_of", "pk")
 
 
 def get_run_totals(run: BillingRun) -> RunTotals:
-    """Sum the customers of a run."""
-    sums = BillingRunItem.objects.filter(run=run).aggregate(
-        customers=Count("pk"),
-        parked=Count("pk", filter=Q(state=BillingRunItem.State.PARKED)),
+    """Sum the batches of a run: what they did, or would do while it is a preview."""
+    batches = BillingBatch.objects.filter(run=run)
+    if run.state in {BillingRun.State.PREVIEW, BillingRun.State.APPROVED}:
+        return _sum_previews(batches.order_by("number").values_list("preview", flat=True))
+    sums = batches.aggregate(
+        due=Sum("due_count", default=0),
+        billed=Sum("billed_count", default=0),
+        skipped=Sum("skipped_count", default=0),
+        parked=Sum("parked_count", default=0),
         lines=Sum("line_count", default=0),
         ended=Sum("ended_count", default=0),
-        net_cents=Sum("net_cents", default=0),
     )
-    return RunTotals(**sums)
+    nets: dict[str, int] = {}
+    for one in batches.order_by("number").values_list("nets", flat=True):
+        add_nets(nets, one)
+    return RunTotals(**sums, nets=nets)
+
+
+def list_exceptions(run: BillingRun) -> QuerySet[BillingRunItem]:
+    """List the customers that a run couldn't bill, or didn't, with the reasons."""
+    return (
+        BillingRunItem.objects.filter(run=run)
+        .exclude(state=BillingRunItem.State.DONE)
+        .select_related("company")
+        .order_by("state", "company__name", "pk")
+    )
 
 
 def list_parked(run: BillingRun) -> QuerySet[BillingRunItem]:
     """List the customers that a run couldn't bill, with the reasons."""
-    return (
-        BillingRunItem.objects.filter(run=run, state=BillingRunItem.State.PARKED)
-        .select_related("company")
-        .order_by("company__name", "pk")
-    )
+    return list_exceptions(run).filter(state=BillingRunItem.State.PARKED)
+
+
+def hash_batches(run: BillingRun) -> str:
+    """Return the SHA-256 over every customer's digest: what an approval binds to."""
+    whole = hashlib.sha256()
+    batches = BillingBatch.objects.filter(run=run).order_by("number")
+    for digests in batches.values_list("digests", flat=True).iterator(chunk_size=50):
+        for payer in sorted(digests):
+            whole.update(f"{payer} {digests[payer]}\n".encode())
+    return whole.hexdigest()
+
+
+def add_nets(nets: dict[str, int], more: Mapping[str, int]) -> None:
+    """Add amounts to amounts, by currency."""
+    for currency, cents in more.items():
+        nets[currency] = nets.get(currency, 0) + cents
+
+
+def describe_preview(works: Iterable[CustomerWork]) -> dict[str, Any]:
+    """Return what customers would be billed, as a batch keeps it."""
+    nets: dict[str, int] = {}
+    due = parked = lines = 0
+    for work in works:
+        due += 1
+        parked += bool(work.error)
+        lines += len(work.lines)
+        add_nets(nets, work.nets)
+    return {"due": due, "billed": due - parked, "parked": parked, "lines": lines, "nets": nets}
+
+
+def _work_out(
+    payer: Company, rows: Sequence[DueRow], *, as_of: date, book: PriceBook
+) -> CustomerWork:
+    buyer = get_buyer(payer)
+    renewals: list[Renewal] = []
+    try:
+        for row in rows:
+            state = to_state(row, buyer=buyer, book=book)
+            outcome = engine.renew(book.catalogue, state, as_of=as_of)
+            currency = book.by_code[outcome.subscription.plan].currency
+            renewals.append(Renewal(row, outcome, currency))
+    except engine.EngineError as error:
+        return CustomerWork(payer, error=f"{type(error).__name__}: {error}")
+    return CustomerWork(payer, tuple(renewals))
+
+
+def _sum_previews(previews: Iterable[Mapping[str, Any]]) -> RunTotals:
+    nets: dict[str, int] = {}
+    counts = dict.fromkeys(["due", "billed", "parked", "lines"], 0)
+    for preview in previews:
+        for name in counts:
+            counts[name] += preview.get(name, 0)
+        add_nets(nets, preview.get("nets", {}))
+    return RunTotals(**counts, nets=nets)

@@ -4,15 +4,47 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple
 
 from django.db.models import Count, Min, Q
 
 from billing import engine
 from billing.models import BasisLine, Subscription
-from billing.queries.catalogue import load_catalogue
+from billing.queries.catalogue import PriceBook, load_catalogue
 from companies.models import Company
 from services.models import Seat
 from vop.lib.clock import local_date
+
+
+class DueRow(NamedTuple):
+    """The columns of a subscription that a run needs: rows, for it reads a million of them."""
+
+    id: uuid.UUID
+    company_id: uuid.UUID
+    payer_id: uuid.UUID
+    plan_id: uuid.UUID
+    quantity: int
+    paid_quantity: int
+    term: int
+    anchor: date
+    bought_on: date
+    billed_through: date
+    trial_until: date | None
+    price_id: uuid.UUID | None
+    next_plan_id: uuid.UUID | None
+    next_plan_ordered_on: date | None
+    cancel_on: date | None
+    consolidate: bool
+    po_number: str
+    valid_until: datetime | None
+    seat_limit: int | None
+
+
+_DUE_COLUMNS = [
+    *DueRow._fields[:-2],
+    "entitlement__valid_until",
+    "entitlement__seat_limit",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +96,46 @@ def load_state(
 
     `charges_after` loads what was charged for days after it, as credits need.
     """
-    row = subscription
-    return engine.Subscription(
-        ref=str(row.pk),
+    return _to_state(
+        subscription,
         buyer=get_buyer(payer),
-        plan=row.plan.code,
+        plan=subscription.plan.code,
+        next_plan=None if subscription.next_plan is None else subscription.next_plan.code,
+        price=None if subscription.price is None else subscription.price.as_terms(),
+        valid_until=subscription.entitlement.valid_until,
+        charges=() if charges_after is None else _load_charges(subscription, charges_after),
+    )
+
+
+def to_state(row: DueRow, *, buyer: engine.Buyer, book: PriceBook) -> engine.Subscription:
+    """Return a row of a run as the engine knows it."""
+    return _to_state(
+        row,
+        buyer=buyer,
+        plan=book.plans[row.plan_id].code,
+        next_plan=None if row.next_plan_id is None else book.plans[row.next_plan_id].code,
+        price=None if row.price_id is None else book.prices[row.price_id],
+        valid_until=row.valid_until,
+    )
+
+
+def _to_state(
+    row: Subscription | DueRow,
+    *,
+    buyer: engine.Buyer,
+    plan: str,
+    next_plan: str | None,
+    price: engine.Price | None,
+    valid_until: datetime | None,
+    charges: tuple[engine.Standing, ...] = (),
+) -> engine.Subscription:
+    cancel_on = row.cancel_on
+    if valid_until is not None:  # a service that was withdrawn is billed no further than it is
+        cancel_on = min(cancel_on or row.billed_through, row.billed_through)
+    return engine.Subscription(
+        ref=str(row.id),
+        buyer=buyer,
+        plan=plan,
         quantity=row.quantity,
         anchor=row.anchor,
         bought_on=row.bought_on,
@@ -76,29 +143,24 @@ def load_state(
         cause=engine.Cause("subscribe", row.bought_on),
         trial_until=row.trial_until,
         paid_quantity=row.paid_quantity,
-        price=row.price.as_terms() if row.price is not None else None,
-        next_plan=row.next_plan.code if row.next_plan is not None else None,
+        price=price,
+        next_plan=next_plan,
         next_plan_ordered_on=row.next_plan_ordered_on,
-        cancel_on=_last_day_of(row),
-        charges=() if charges_after is None else _load_charges(row, charges_after),
+        cancel_on=cancel_on,
+        charges=charges,
+        term=row.term,
     )
 
 
-def _last_day_of(row: Subscription) -> date | None:
-    """Return when it ends: a service that was withdrawn is billed no further than it is."""
-    if row.entitlement.valid_until is None:
-        return row.cancel_on
-    return min(row.cancel_on or row.billed_through, row.billed_through)
-
-
-def list_due_subscriptions(payer: Company, *, as_of: date) -> Sequence[Subscription]:
-    """List what a payer has to renew or end by a day, by id."""
-    return list(
+def list_due_rows(payer_ids: Sequence[uuid.UUID], *, as_of: date) -> Sequence[DueRow]:
+    """List what payers have to renew or end by a day, by payer and id."""
+    rows = (
         Subscription.objects.due(as_of)
-        .filter(payer=payer)
-        .select_related("company", "plan__service", "price", "next_plan", "entitlement__service")
-        .order_by("pk")
+        .filter(payer_id__in=payer_ids)
+        .order_by("payer_id", "pk")
+        .values_list(*_DUE_COLUMNS)
     )
+    return [DueRow._make(row) for row in rows]
 
 
 def list_subscription_rows(company: Company, *, at: datetime) -> Sequence[SubscriptionRow]:

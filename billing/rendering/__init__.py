@@ -4,7 +4,9 @@ from billing.rendering.content import (
     describe_content,
     describe_customer,
     describe_seller,
+    hash_body,
     hash_content,
+    seal,
 )
 from billing.rendering.documents import describe_document, describe_receipt, describe_summary
 from billing.rendering.payment import payment_reference
@@ -26,11 +28,13 @@ __all__ = [
     "describe_seller",
     "describe_summary",
     "get_pdf",
+    "hash_body",
     "hash_content",
     "make_signing_secret",
     "payment_reference",
     "render_pdf",
     "render_ubl",
+    "seal",
     "sign_message",
     "stream_csv",
     "write_sie",

@@ -2,10 +2,11 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from typing import Any
 
-from billing.models import BasisLine, Seller
-from billing.queries import BasisPage
+from billing.models import BasisLine, InvoiceBasis, Seller, VatTotal
+from billing.queries import BasisPage, LineRow
 from companies.models import Company
 
 
@@ -49,15 +50,44 @@ def describe_content(page: BasisPage) -> dict[str, Any]:
     """Return everything that a basis says, as JSON without anything that may vary by chance."""
     basis = page.basis
     return {
-        "id": str(basis.pk),
         "series": basis.series,
         "number": basis.number,
+        **_describe_body(basis, page.lines, page.vat_totals),
+    }
+
+
+def hash_body(
+    basis: InvoiceBasis, lines: Iterable[BasisLine | LineRow], vat_totals: Iterable[VatTotal]
+) -> str:
+    """Return the SHA-256 of all that a basis says but its number, which comes last."""
+    content = _describe_body(basis, lines, vat_totals)
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def seal(body_sha256: str, series: str, number: int) -> str:
+    """Return the hash of an issued basis: over its body and the number that it got."""
+    return hashlib.sha256(f"{body_sha256} {series}-{number}".encode()).hexdigest()
+
+
+def hash_content(page: BasisPage) -> str:
+    """Return the SHA-256 of a basis's content: the same content, the same hash, for ever."""
+    basis = page.basis
+    body_sha256 = hash_body(basis, page.lines, page.vat_totals)
+    return seal(body_sha256, basis.series, basis.number or 0)
+
+
+def _describe_body(
+    basis: InvoiceBasis, lines: Iterable[BasisLine | LineRow], vat_totals: Iterable[VatTotal]
+) -> dict[str, Any]:
+    return {
+        "id": str(basis.pk),
         "kind": basis.kind,
         "billing_date": str(basis.billing_date),
         "currency": basis.currency,
         "seller": basis.seller_snapshot,
         "customer": basis.customer_snapshot,
-        "lines": [_describe_line(line) for line in page.lines],
+        "lines": [_describe_line(line) for line in lines],
         "vat": [
             {
                 "category": part.category,
@@ -65,26 +95,32 @@ def describe_content(page: BasisPage) -> dict[str, Any]:
                 "base_cents": part.base_cents,
                 "vat_cents": part.vat_cents,
             }
-            for part in page.vat_totals
+            for part in vat_totals
         ],
         "net_cents": basis.net_cents,
         "vat_cents": basis.vat_cents,
         "rounding_cents": basis.rounding_cents,
         "payable_cents": basis.payable_cents,
+        "po_number": basis.po_number,
+        "credits": str(basis.credits_id) if basis.credits_id else None,
+        "vat_sek": _describe_vat_in_sek(basis),
     }
 
 
-def hash_content(page: BasisPage) -> str:
-    """Return the SHA-256 of a basis's content: the same content, the same hash, for ever."""
-    text = json.dumps(
-        describe_content(page), sort_keys=True, separators=(",", ":"), ensure_ascii=False
-    )
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _describe_line(line: BasisLine) -> dict[str, Any]:
+def _describe_vat_in_sek(basis: InvoiceBasis) -> dict[str, Any] | None:
+    if basis.vat_sek_cents is None:
+        return None
     return {
-        "id": str(line.pk),
+        "vat_cents": basis.vat_sek_cents,
+        "rate": f"{basis.fx_rate:.6f}",
+        "date": str(basis.fx_date),
+        "source": basis.fx_source,
+    }
+
+
+def _describe_line(line: BasisLine | LineRow) -> dict[str, Any]:
+    return {
+        "id": str(line.id),
         "subscription": str(line.subscription_id),
         "price": str(line.price_id),
         "reason": line.reason,

@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from billing import engine
 from billing.engine.periods import part_cents
 from billing.models import BasisLine, InvoiceBasis, Plan, Subscription, VatTotal
-from billing.operations import gather_lines
+from billing.operations import Charge, gather
 from billing.queries import BasisPage, list_lines
 from companies.models import Company
-from tests.factories.companies import SYSTEM
 from vop.lib.db import use_case
 
 SELLER: dict[str, Any] = {
@@ -127,18 +126,16 @@ def credit_the_rest(charged: InvoiceBasis, *, now: datetime) -> InvoiceBasis:
     [line] = list_lines(charged)
     cause = engine.Cause("cancel", line.period_start)
     credit = engine.Standing(line.as_terms(), line.period_end).credit_from(line.period_start, cause)
-    basis = use_case(gather_lines)(
+    charge = Charge.of(
+        line.subscription,
         payer=charged.company,
-        subscription=line.subscription,
+        currency=charged.currency,
         lines=[credit],
-        plans={line.plan.code: line.plan},
-        billing_date=charged.billing_date,
-        actor=SYSTEM,
-        now=now,
-        change=line.change,
+        change_id=line.change_id,
     )
-    assert basis is not None
-    return basis
+    plans = {line.plan.code: line.plan}
+    bases = use_case(gather)([charge], plans=plans, billing_date=charged.billing_date, now=now)
+    return bases[charge.key]
 
 
 @st.composite

@@ -22,7 +22,9 @@ from billing.models import (
 )
 from companies.models import Company, Membership
 from services.models import Service
+from tests.factories.accounts import make_user
 from tests.factories.billing import buy
+from vop.lib import jobs
 
 
 @pytest.fixture
@@ -145,17 +147,39 @@ def test_staff_approves_a_draft(clerk: Client, draft: InvoiceBasis, acme: Compan
     assert event.actor_kind == "staff"
 
 
-def test_staff_runs_the_renewals(clerk: Client, alice_in_acme: Membership, plan: Plan) -> None:
+def test_staff_prepares_a_run_and_somebody_else_approves_it(
+    clerk: Client,
+    alice_in_acme: Membership,
+    plan: Plan,
+    sign_in_staff: Callable[[User], Client],
+) -> None:
     buy(alice_in_acme, plan, now=timezone.now() - timedelta(days=40))
-    url = reverse("admin:billing_billingrun_run_now")
-    assert "Acme AB" in clerk.get(url).content.decode()
+    prepare = reverse("admin:billing_billingrun_prepare")
+    assert clerk.get(prepare).status_code == 200
 
-    done = clerk.post(url)
+    made = clerk.post(prepare)
 
     run = BillingRun.objects.get()
-    assert done.headers["Location"] == reverse("admin:billing_billingrun_change", args=[run.pk])
-    assert "Acme AB" in clerk.get(done.headers["Location"]).content.decode()
-    assert clerk.post(url).headers["Location"] == reverse("admin:billing_billingrun_changelist")
+    page = made.headers["Location"]
+    assert page == reverse("admin:billing_billingrun_change", args=[run.pk])
+    assert run.preview_sha256 in clerk.get(page).content.decode()
+    approve = reverse("admin:billing_billingrun_approve", args=[run.pk])
+    clerk.post(approve, {"preview_sha256": run.preview_sha256})
+    run.refresh_from_db()
+    assert run.state == "preview", "its maker can't approve it"
+
+    beata = make_user(email="beata@vop.example", is_staff=True, is_superuser=True)
+    other = sign_in_staff(beata)
+    other.post(approve, {"preview_sha256": "0" * 64})
+    run.refresh_from_db()
+    assert run.state == "preview", "what was seen is something else"
+    other.post(approve, {"preview_sha256": run.preview_sha256})
+    jobs.run_all(now=timezone.now())
+
+    run.refresh_from_db()
+    assert run.state == "issued"
+    assert InvoiceBasis.objects.filter(run=run).exclude(number=None).count() == 1
+    assert "Avviker" not in other.get(page).content.decode()
 
 
 @pytest.mark.parametrize(
@@ -184,5 +208,5 @@ def test_staff_without_the_right_runs_nothing(
 ) -> None:
     client = sign_in_staff(staff)
 
-    assert client.post(reverse("admin:billing_billingrun_run_now")).status_code == 403
+    assert client.post(reverse("admin:billing_billingrun_prepare")).status_code == 403
     assert client.get(reverse("admin:billing_plan_add")).status_code == 403

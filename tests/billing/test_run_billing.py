@@ -65,7 +65,7 @@ def test_run_bills_what_is_due(subscription: Subscription, acme: Company) -> Non
     report = run()
 
     subscription.refresh_from_db()
-    assert (report.billed, report.parked, report.lines, report.net_cents) == (1, 0, 1, 44700)
+    assert (report.billed, report.parked, report.lines, report.nets) == (1, 0, 1, {"SEK": 44700})
     assert subscription.billed_through == date(2027, 1, 23)
     line = BasisLine.objects.get(reason="renewal")
     assert (line.period_start, line.period_end) == (RENEWAL, date(2027, 1, 23))
@@ -137,35 +137,32 @@ def test_customer_that_fails_is_parked_and_the_run_goes_on(
     parked.refresh_from_db()
     assert (parked.state, parked.error, parked.attempts) == ("done", "", 2)
     assert again.run is not None
-    assert get_run_totals(again.run).customers == 2
+    totals = get_run_totals(again.run)
+    assert (totals.due, totals.billed, totals.parked) == (2, 2, 0)
 
 
-def test_run_stopped_in_the_middle_of_a_customer_goes_on_where_it_was(
+def test_run_stopped_in_the_middle_of_a_batch_goes_on_where_it_was(
     two_customers: tuple[Subscription, Subscription], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class KilledError(BaseException):
         pass
 
-    original = Subscription.save
-    saves = 0
+    def stop(*_args: object) -> None:
+        raise KilledError
 
-    def save(self: Subscription, **kwargs: Any) -> None:
-        nonlocal saves
-        original(self, **kwargs)
-        saves += 1
-        if saves == 2:
-            raise KilledError
-
+    monkeypatch.setattr("billing.queries.runs.BATCH_SIZE", 1)
+    monkeypatch.setattr("billing.operations.runs.BATCH_SIZE", 1)
     with monkeypatch.context() as patch:
-        patch.setattr(Subscription, "save", save)
+        patch.setattr("billing.operations.batches.update_rows", stop)
         with pytest.raises(KilledError):
             run()
-    assert BasisLine.objects.filter(reason="renewal").count() == 1
+    assert BillingRun.objects.get().state == "running"
+    assert not BasisLine.objects.filter(reason="renewal").exists()
 
-    run()
+    report = run()
 
+    assert report.billed == 2
     lines = BasisLine.objects.filter(reason="renewal")
-    assert lines.count() == 2
     assert {line.subscription for line in lines} == set(two_customers)
     assert BillingRun.objects.get().finished_at is not None
 
@@ -213,7 +210,7 @@ def test_first_period_after_a_trial_is_new(
 def test_preview_tells_what_the_run_does(
     two_customers: tuple[Subscription, Subscription],
 ) -> None:
-    shown = {preview.company.pk: preview.net_cents for preview in preview_run(RENEWAL)}
+    shown = {preview.company.pk: preview.nets["SEK"] for preview in preview_run(RENEWAL)}
 
     run()
 
@@ -229,15 +226,19 @@ def test_missing_vat_rate_parks_everybody_with_a_reason(subscription: Subscripti
     assert (report.billed, report.parked) == (0, 1)
 
 
-def test_task_runs_for_today_in_stockholm(
+def test_task_previews_the_day_in_stockholm_and_bills_nothing(
     subscription: Subscription, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     midnight = datetime(2026, 12, 22, 23, 30, tzinfo=UTC)  # 00:30 on the 23rd in Stockholm
     monkeypatch.setattr("django.utils.timezone.now", lambda: midnight)
 
-    jobs.find_task("billing.run_renewals").run()
+    for _hour in range(2):
+        jobs.find_task("billing.run_renewals").run()
 
-    assert BasisLine.objects.filter(reason="renewal").count() == 1
+    run = BillingRun.objects.get()
+    assert (run.as_of, run.state, run.made_by) == (RENEWAL, "preview", "")
+    assert len(run.preview_sha256) == 64
+    assert not BasisLine.objects.filter(reason="renewal").exists()
 
 
 def command(*args: str) -> dict[str, Any]:
@@ -252,7 +253,8 @@ def test_command_previews_and_bills(subscription: Subscription) -> None:
     assert not BillingRun.objects.exists()
     done = command("--as-of", "2026-12-23")
 
-    assert shown == {**done, "preview": True, "run": None}
+    assert shown == {**done, "preview": True, "run": None, "state": None}
+    assert done["state"] == "billed"
     assert (done["customers"], done["lines"], done["net"], done["parked"]) == (1, 1, "447.00", [])
 
 
@@ -274,7 +276,7 @@ def test_withdrawn_service_is_billed_no_further(subscription: Subscription, now:
     withdraw_service(
         entitlement=subscription.entitlement, actor=SYSTEM, now=now + timedelta(hours=1)
     )
-    assert [customer.net_cents for customer in preview_run(RENEWAL)] == [0]
+    assert [customer.lines for customer in preview_run(RENEWAL)] == [[]]
 
     report = run()
 

@@ -8,17 +8,19 @@ import uuid
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
-from billing.models import InvoiceBasis, Plan
+from billing.models import BillingRun, InvoiceBasis, Plan
 from billing.operations import (
     PlanFacts,
     SellerFacts,
     approve_basis,
+    approve_run,
     buy_plan,
     run_billing,
     save_plan,
     save_seller,
     set_price,
     set_vat_rate,
+    work_run,
 )
 from billing.queries import preview_order
 from companies.models import Company, Membership
@@ -166,6 +168,11 @@ def _run(now: datetime) -> None:
 
 def _approve(now: datetime) -> None:
     old = local_date(now) - _KEPT_AS_DRAFT
+    approver = as_person(get_user(_APPROVER))
+    for run in BillingRun.objects.filter(state="billed", as_of__lte=old).order_by("as_of", "pk"):
+        seen = run.sha256_to_approve
+        approve_run(run=run, preview_sha256=seen, actor=approver, now=now)
+        work_run(run=run, actor=SYSTEM, now=now)
     drafts = InvoiceBasis.objects.filter(state=InvoiceBasis.State.DRAFT, billing_date__lte=old)
     for basis in drafts.order_by("billing_date", "pk"):
-        approve_basis(basis=basis, actor=as_person(get_user(_APPROVER)), now=now)
+        approve_basis(basis=basis, actor=approver, now=now)

@@ -2,6 +2,7 @@
 
 import json
 from argparse import ArgumentParser
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
@@ -9,8 +10,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from auditlog.actors import Actor
+from billing.models import BillingRunItem
 from billing.operations import RunReport, run_billing
-from billing.queries import CustomerPreview, list_parked, preview_run
+from billing.queries import CustomerWork, add_nets, list_exceptions, preview_run
 from vop.lib.clock import local_date
 from vop.lib.money import from_cents
 
@@ -30,7 +32,7 @@ class Command(BaseCommand):
         now = timezone.now()
         as_of: date = options["as_of"] or local_date(now)
         if options["preview"]:
-            result = describe_preview(as_of, list(preview_run(as_of)))
+            result = describe_preview(as_of, preview_run(as_of))
         else:
             actor = Actor.system("run_billing")
             result = describe_report(run_billing(as_of=as_of, actor=actor, now=now))
@@ -45,42 +47,70 @@ class Command(BaseCommand):
         what = "would be billed" if result["preview"] else "billed"
         self.stdout.write(
             f"{result['as_of']}: {result['customers']} customers {what}, "
-            f"{result['lines']} lines, net {result['net']}"
+            f"{result['lines']} lines, net "
+            + (", ".join(f"{net} {currency}" for currency, net in result["nets"].items()) or "0")
         )
-        for parked in result["parked"]:
-            self.stdout.write(f"parked: {parked['company']} {parked['reason']}")
+        for word in ("parked", "skipped"):
+            for one in result[word]:
+                self.stdout.write(f"{word}: {one['company']} {one['reason']}")
 
 
-def describe_preview(as_of: date, customers: list[CustomerPreview]) -> dict[str, Any]:
+def describe_preview(as_of: date, customers: Iterable[CustomerWork]) -> dict[str, Any]:
     """Return what a run would do, as JSON."""
-    good = [customer for customer in customers if not customer.error]
+    nets: dict[str, int] = {}
+    good = lines = 0
+    parked = []
+    for customer in customers:
+        if customer.error:
+            parked.append({"company": customer.company.org_number, "reason": customer.error})
+            continue
+        good += 1
+        lines += len(customer.lines)
+        add_nets(nets, customer.nets)
     return {
         "as_of": str(as_of),
         "preview": True,
         "run": None,
-        "customers": len(good),
-        "lines": sum(len(customer.lines) for customer in good),
-        "net": str(from_cents(sum(customer.net_cents for customer in good))),
-        "parked": [
-            {"company": customer.company.org_number, "reason": customer.error}
-            for customer in customers
-            if customer.error
-        ],
+        "state": None,
+        "customers": good,
+        "lines": lines,
+        **_describe_nets(nets),
+        "parked": parked,
+        "skipped": [],
     }
 
 
 def describe_report(report: RunReport) -> dict[str, Any]:
     """Return what this start of a run did, as JSON."""
-    parked = [] if report.run is None else list_parked(report.run)
+    exceptions = [] if report.run is None else list(list_exceptions(report.run))
     return {
         "as_of": str(report.as_of),
         "preview": False,
         "run": str(report.run.pk) if report.run is not None else None,
         "customers": report.billed,
         "lines": report.lines,
-        "net": str(from_cents(report.net_cents)),
-        "parked": [{"company": item.company.org_number, "reason": item.error} for item in parked],
+        "state": report.run.state if report.run is not None else None,
+        **_describe_nets(report.nets),
+        "parked": _describe_items(exceptions, BillingRunItem.State.PARKED),
+        "skipped": _describe_items(exceptions, BillingRunItem.State.SKIPPED),
     }
+
+
+def _describe_nets(nets: Mapping[str, int]) -> dict[str, Any]:
+    """Tell the sum for each currency, and alone when there is only one."""
+    alone = sum(nets.values()) if len(nets) <= 1 else None
+    return {
+        "net": None if alone is None else str(from_cents(alone)),
+        "nets": {currency: str(from_cents(cents)) for currency, cents in sorted(nets.items())},
+    }
+
+
+def _describe_items(items: Iterable[BillingRunItem], state: str) -> list[dict[str, str]]:
+    return [
+        {"company": item.company.org_number, "reason": item.error}
+        for item in items
+        if item.state == state
+    ]
 
 
 def _day(text: str) -> date:
