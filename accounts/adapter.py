@@ -21,7 +21,7 @@ from qrcode.image.svg import SvgPathFillImage  # type: ignore[import-untyped]
 from accounts import operations
 from accounts.http import AnyRequest
 from accounts.models import Session, User
-from accounts.queries import SESSION_FACTS, get_session_ref, has_fresh_proof
+from accounts.queries import SESSION_FACTS, find_session, get_session_ref, has_fresh_proof
 from vop.lib.crypto import seal, unseal
 
 PROOF_IS_FRESH_FOR = timedelta(minutes=10)
@@ -43,10 +43,11 @@ class SessionStore(DatabaseSessionStore):
         return Session
 
     def load(self) -> dict[str, Any]:
-        row = self._get_session_from_db()  # type: ignore[attr-defined]  # unknown to the stubs
+        row = find_session(self.session_key or "", at=timezone.now())
         if row is None:
+            self._session_key = None
             return {}
-        self.seen_at = cast("Session", row).seen_at
+        self.seen_at = row.seen_at
         return self.decode(row.session_data)
 
     def create_model_instance(self, data: dict[str, Any]) -> Session:

@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 from allauth.account.authentication import get_authentication_records
 from allauth.mfa.models import Authenticator
-from django.db.models import Q
+from django.db.models import CharField, DateTimeField, Q
 from django.http import HttpRequest  # noqa: TID251 (what a session proves is known by its request)
 
 from accounts.models import Session, User
+from vop.lib.statements import Parameter, Query
 
 SESSION_FACTS = "vop_session"  # the key in the session: ref, at, ip, user_agent
 ACR_ONE_FACTOR = "urn:vop:acr:one-factor"
@@ -93,6 +94,19 @@ def list_sessions(user: User, *, current: str, now: datetime) -> list[OwnSession
         for row in rows.order_by("-seen_at", "session_key")
     ]
     return sorted(found, key=lambda session: not session.is_current)
+
+
+# Asked at every page of a signed-in person: compiled once (docs/performance.md).
+_SESSION = Query(
+    lambda: Session.of_people.filter(
+        session_key=Parameter("key", CharField()), expire_date__gt=Parameter("at", DateTimeField())
+    )
+)
+
+
+def find_session(key: str, *, at: datetime) -> Session | None:
+    """Return the session of a browser's cookie as long as it hasn't run out."""
+    return _SESSION.first(key=key, at=at)
 
 
 def find_person(email: str) -> User | None:

@@ -3,8 +3,9 @@
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import DateTimeField, F, Q, QuerySet, UUIDField
 
 from accounts.models import User
 from companies.models import (
@@ -18,6 +19,28 @@ from companies.models import (
     Permission,
     Role,
     RoleGrant,
+)
+from vop.lib.statements import Parameter, Query
+
+_AT: Any = Parameter("at", DateTimeField())
+_USER = Parameter("user", UUIDField())
+# Asked at every sign-in to a service: compiled once (docs/performance.md).
+_MEMBERSHIPS_OF = Query(
+    lambda: (
+        Membership.objects.in_force(_AT)
+        .of_person(_USER)
+        .filter(company__closed_at=None)
+        .select_related("company")
+        .order_by(F("last_used_at").desc(nulls_last=True), "company__name", "pk")
+    )
+)
+_ASSIGNMENTS_OF = Query(
+    lambda: (
+        Assignment.objects.in_force(_AT)
+        .of_person(_USER)
+        .select_related("mandate__client", "mandate__firm")
+        .order_by(F("last_used_at").desc(nulls_last=True), "mandate__client__name", "pk")
+    )
 )
 
 
@@ -89,21 +112,15 @@ def list_clients_of(user: User, *, at: datetime) -> Sequence[Assignment]:
 
     The last used first, with client and firm loaded.
     """
-    rows = (
-        Assignment.objects.in_force(at)
-        .of_person(user.pk)
-        .select_related("mandate__client", "mandate__firm")
-        .order_by(F("last_used_at").desc(nulls_last=True), "mandate__client__name", "pk")
-    )
     first: dict[uuid.UUID, Assignment] = {}
-    for assignment in rows:
+    for assignment in _ASSIGNMENTS_OF.all(user=user.pk, at=at):
         first.setdefault(assignment.mandate.client_id, assignment)
     return list(first.values())
 
 
 def list_workplaces(user: User, *, at: datetime) -> Sequence[Company]:
     """List for whom a person may act: where they are a member, then their firms' clients."""
-    own = [membership.company for membership in list_memberships_of(user, at=at)]
+    own = [membership.company for membership in _MEMBERSHIPS_OF.all(user=user.pk, at=at)]
     clients = [assignment.mandate.client for assignment in list_clients_of(user, at=at)]
     return list({company.pk: company for company in [*own, *clients]}.values())
 

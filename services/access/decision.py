@@ -12,8 +12,9 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+from django.db.models import DateTimeField, UUIDField
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -30,6 +31,7 @@ from services.access.grounds import (
     find_standings,
 )
 from services.models import Entitlement, Service
+from vop.lib.statements import Parameter, Query
 
 REFUSAL_TEXTS: Mapping[Refusal, str | Promise] = {
     Refusal.PERSON_DISABLED: _("Your account is disabled."),
@@ -89,6 +91,16 @@ class NoAccess:
 
 
 Decision: TypeAlias = Access | NoAccess
+_AT: Any = Parameter("at", DateTimeField())
+_ENDS = Query(
+    lambda: (
+        Entitlement.objects.in_force(_AT)
+        .for_company(Parameter("company", UUIDField()))
+        .filter(service=Parameter("service", UUIDField()))
+        .order_by("valid_from", "pk")
+        .values_list("valid_until")
+    )
+)
 
 
 def effective_access(person: User, company: Company, service: Service, at: datetime) -> Decision:
@@ -116,8 +128,7 @@ def machine_access(company: Company, service: Service, at: datetime) -> Decision
         return NoAccess(Refusal.COMPANY_CLOSED)
     if not service.is_active:
         return NoAccess(Refusal.SERVICE_NOT_OFFERED)
-    held = Entitlement.objects.in_force(at).for_company(company.pk).filter(service=service)
-    ends = list(held.order_by("valid_from", "pk").values_list("valid_until", flat=True))
+    ends = [end for (end,) in _ENDS.all(company=company.pk, service=service.pk, at=at)]
     if not ends:
         return NoAccess(Refusal.NOT_ENTITLED)
     until = None if None in ends else max(end for end in ends if end)

@@ -32,6 +32,7 @@ from django.db.models.functions import Cast, Coalesce, Least
 from accounts.models import User
 from companies.models import Assignment, Block, Company, Membership, RoleGrant
 from services.models import AssignmentItem, Entitlement, Service
+from vop.lib.statements import Parameter, Query
 
 
 class Refusal(StrEnum):
@@ -98,9 +99,8 @@ _COLUMNS = (
 
 def find_standings(person: User, company: Company, at: datetime) -> list[Standing]:
     """Find every ground that a person has in a company at an instant. One query."""
-    first, *others = (leg(person, company, at) for leg in LEGS)
     found: dict[tuple[str, uuid.UUID], list[Sequence[Any]]] = {}
-    for row in first.union(*others, all=True):
+    for row in _STANDINGS.all(person=person.pk, company=company.pk, at=at):
         found.setdefault((row[0], row[1]), []).append(row)
     standings = [_read(rows) for rows in found.values()]
     order = list(_CONTRIBUTIONS)
@@ -111,21 +111,12 @@ def find_holdings(
     company: Company, services: Iterable[Service], standings: Iterable[Standing], at: datetime
 ) -> dict[object, Holding]:
     """Find what a company has of some services, and the person's seats in them. One query."""
-    members = [standing.key for standing in standings if standing.kind == MEMBERSHIP]
-    seat_in_force = Q(seats__membership__in=members, seats__valid_from__lte=at) & (
-        Q(seats__valid_until=None) | Q(seats__valid_until__gt=at)
-    )
-    rows = Entitlement.objects.in_force(at).for_company(company.pk).filter(service__in=services)
-    role: Any = Value(None, output_field=CharField())
-    seat_until: Any = Value(None, output_field=DateTimeField())
-    if members:
-        rows = rows.annotate(seat=FilteredRelation("seats", condition=seat_in_force))
-        role, seat_until = F("seat__role__code"), F("seat__valid_until")
+    wanted = {service.pk for service in services}
+    membership = next((each.key for each in standings if each.kind == MEMBERSHIP), None)
     found: dict[object, Holding] = {}
-    for service_id, until, code, ends in rows.order_by("valid_from", "pk").values_list(
-        "service_id", "valid_until", role, seat_until
-    ):
-        if service_id not in found or code is not None:
+    rows = _HOLDINGS.all(company=company.pk, membership=membership, at=at)
+    for service_id, until, code, ends in rows:
+        if service_id in wanted and (service_id not in found or code is not None):
             found[service_id] = Holding(until, code, ends)
     return found
 
@@ -175,14 +166,21 @@ _CONTRIBUTIONS: Mapping[str, Callable[[Standing, Service, Holding | None], Contr
 }
 
 
-def _membership_leg(person: User, company: Company, at: datetime) -> QuerySet[Any, Any]:
+_AT: Any = Parameter("at", DateTimeField())
+_PERSON, _COMPANY, _MEMBERSHIP = (
+    Parameter(name, UUIDField()) for name in ("person", "company", "membership")
+)
+
+
+def _membership_leg() -> QuerySet[Any, Any]:
+    at = _AT
     held = Q(role_grants__valid_from__lte=at) & (
         Q(role_grants__valid_until=None) | Q(role_grants__valid_until__gt=at)
     )
     endless = held & Q(role_grants__valid_until=None)
     return (
         Membership.objects.in_force(at)
-        .filter(company_id=company.pk, user_id=person.pk)
+        .filter(company_id=_COMPANY, user_id=_PERSON)
         .annotate(
             kind=Value(MEMBERSHIP, output_field=CharField()),
             key=F("pk"),
@@ -199,7 +197,8 @@ def _membership_leg(person: User, company: Company, at: datetime) -> QuerySet[An
     )
 
 
-def _mandate_leg(person: User, company: Company, at: datetime) -> QuerySet[Any, Any]:
+def _mandate_leg() -> QuerySet[Any, Any]:
+    at = _AT
     own = F("assignment__valid_until")
     until = Least(
         own,
@@ -209,9 +208,9 @@ def _mandate_leg(person: User, company: Company, at: datetime) -> QuerySet[Any, 
         Coalesce("assignment__membership__valid_until", own),
     )
     assignments = Assignment.objects.with_grounds(at).filter(
-        user_id=person.pk, mandate__client_id=company.pk
+        user_id=_PERSON, mandate__client_id=_COMPANY
     )
-    blocks = Block.objects.in_force(at).filter(company_id=company.pk, user_id=person.pk)
+    blocks = Block.objects.in_force(at).filter(company_id=_COMPANY, user_id=_PERSON)
     roles = RoleGrant.objects.in_force(at).filter(membership=OuterRef("assignment__membership"))
     return (
         AssignmentItem.objects.filter(assignment__in=assignments)
@@ -232,6 +231,30 @@ def _mandate_leg(person: User, company: Company, at: datetime) -> QuerySet[Any, 
 
 
 LEGS = (_membership_leg, _mandate_leg)
+
+
+def _join_legs() -> QuerySet[Any, Any]:
+    first, *others = (leg() for leg in LEGS)
+    return first.union(*others, all=True)
+
+
+def _select_holdings() -> QuerySet[Any, Any]:
+    at = _AT
+    seat_in_force = Q(seats__membership=_MEMBERSHIP, seats__valid_from__lte=at) & (
+        Q(seats__valid_until=None) | Q(seats__valid_until__gt=at)
+    )
+    return (
+        Entitlement.objects.in_force(at)
+        .for_company(_COMPANY)
+        .annotate(seat=FilteredRelation("seats", condition=seat_in_force))
+        .order_by("valid_from", "pk")
+        .values_list("service_id", "valid_until", "seat__role__code", F("seat__valid_until"))
+    )
+
+
+# Asked at every request of a service: compiled once (docs/performance.md).
+_STANDINGS = Query(_join_legs)
+_HOLDINGS = Query(_select_holdings)
 
 
 def _nothing(field: Any) -> Any:
