@@ -1,14 +1,24 @@
 """The gates from an address to a company's rows."""
 
 import uuid
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.core import signing
 from django.core.exceptions import PermissionDenied
 
 from accounts.models import User
-from companies.models import Company, Invitation, Mandate, Membership, Permission
-from companies.queries import get_invitation, get_mandate, get_member, get_membership
+from companies.models import Assignment, Block, Company, Invitation, Mandate, Membership, Permission
+from companies.queries import (
+    get_assigned_person,
+    get_assignment,
+    get_assignment_of,
+    get_block,
+    get_invitation,
+    get_mandate,
+    get_member,
+    get_membership,
+)
 from vop.lib.errors import NotFound
 
 INVITATION_SALT = "companies.invitation"
@@ -27,6 +37,33 @@ def get_membership_for(
     if permission not in membership.permissions_at(at):
         raise PermissionDenied
     return membership
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a person may act for a company: as a member, or through a firm (then without rights)."""
+
+    company: Company
+    permissions: frozenset[Permission]
+    membership: Membership | None = None
+    assignment: Assignment | None = None
+
+
+def get_standing_for(user: User, company_id: uuid.UUID, *, at: datetime) -> Standing:
+    """Return through what a person may act for a company: their membership before a firm's mandate.
+
+    Raises: NotFound for an outsider, PermissionDenied for a member without any role.
+    """
+    membership = get_membership(user, company_id, at=at)
+    permissions = membership.permissions_at(at) if membership else frozenset()
+    if membership is not None and permissions:
+        return Standing(membership.company, permissions, membership=membership)
+    assignment = get_assignment(user, company_id, at=at)
+    if assignment is not None:
+        return Standing(assignment.mandate.client, frozenset(), assignment=assignment)
+    if membership is not None:
+        raise PermissionDenied
+    raise NotFound
 
 
 def get_member_for(company: Company, membership_id: uuid.UUID, *, at: datetime) -> Membership:
@@ -60,6 +97,50 @@ def get_mandate_for(company: Company, mandate_id: uuid.UUID) -> Mandate:
     if mandate is None:
         raise NotFound
     return mandate
+
+
+def get_held_mandate_for(firm: Company, mandate_id: uuid.UUID) -> Mandate:
+    """Return a mandate that the company of a page holds as the firm.
+
+    Raises: NotFound.
+    """
+    mandate = get_mandate_for(firm, mandate_id)
+    if mandate.firm_id != firm.pk:
+        raise NotFound
+    return mandate
+
+
+def get_assignment_for(mandate: Mandate, assignment_id: uuid.UUID) -> Assignment:
+    """Return an assignment under the mandate of a page.
+
+    Raises: NotFound.
+    """
+    assignment = get_assignment_of(mandate, assignment_id)
+    if assignment is None:
+        raise NotFound
+    return assignment
+
+
+def get_assigned_person_for(company: Company, user_id: uuid.UUID) -> User:
+    """Return somebody whom one of the company's firms assigned to it.
+
+    Raises: NotFound.
+    """
+    user = get_assigned_person(company.pk, user_id)
+    if user is None:
+        raise NotFound
+    return user
+
+
+def get_block_for(company: Company, block_id: uuid.UUID) -> Block:
+    """Return a block that the company of a page made.
+
+    Raises: NotFound.
+    """
+    block = get_block(company.pk, block_id)
+    if block is None:
+        raise NotFound
+    return block
 
 
 def sign_invitation(invitation: Invitation) -> str:

@@ -10,8 +10,8 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from accounts.http import PersonRequest
-from companies.access import get_membership_for
-from companies.models import Company, Membership, Permission
+from companies.access import get_membership_for, get_standing_for
+from companies.models import Assignment, Company, Membership, Permission
 
 P = ParamSpec("P")
 R = TypeVar("R", bound=HttpResponseBase)
@@ -25,7 +25,20 @@ class CompanyRequest(PersonRequest):
     permissions: frozenset[Permission]
 
 
+class WorkplaceRequest(PersonRequest):
+    """A request of somebody who may act for a company: a member, or a firm's person assigned to it.
+
+    Somebody who is only assigned has no membership, and no permission on the company's pages.
+    """
+
+    membership: Membership | None
+    assignment: Assignment | None
+    company: Company
+    permissions: frozenset[Permission]
+
+
 CompanyView: TypeAlias = Callable[Concatenate[CompanyRequest, P], R]
+WorkplaceView: TypeAlias = Callable[Concatenate[WorkplaceRequest, P], R]
 PageView: TypeAlias = Callable[Concatenate[HttpRequest, uuid.UUID, P], R]
 
 
@@ -54,3 +67,24 @@ def company_page(
         return cast("PageView[P, R]", login_required(wrapper))
 
     return decorate
+
+
+def workplace_page(view: WorkplaceView[P, R]) -> PageView[P, R]:
+    """Open a view at `/c/<company_id>/…` to members and to people whose firm works for the company.
+
+    Anonymous people are asked to sign in, outsiders get 404, members without any role 403.
+    """
+
+    @functools.wraps(view)
+    def wrapper(
+        request: HttpRequest, company_id: uuid.UUID, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        workplace = cast("WorkplaceRequest", request)
+        standing = get_standing_for(workplace.user, company_id, at=workplace.now)
+        workplace.membership = standing.membership
+        workplace.assignment = standing.assignment
+        workplace.company = standing.company
+        workplace.permissions = standing.permissions
+        return view(workplace, *args, **kwargs)
+
+    return cast("PageView[P, R]", login_required(wrapper))

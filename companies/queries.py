@@ -5,7 +5,8 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import DateTimeField, F, Q, QuerySet, UUIDField
+from django.db.models import DateTimeField, F, OuterRef, Q, QuerySet, Subquery, UUIDField
+from django.db.models.functions import Coalesce
 
 from accounts.models import User
 from companies.models import (
@@ -15,6 +16,7 @@ from companies.models import (
     Company,
     Invitation,
     Mandate,
+    MandateConsent,
     Membership,
     Permission,
     Role,
@@ -57,15 +59,25 @@ def list_memberships_of(user: User, *, at: datetime) -> Sequence[Membership]:
 
 
 def list_recent_companies(user: User, *, at: datetime, limit: int = 5) -> Sequence[Company]:
-    """List the companies that a person used last, for the switcher in the header."""
-    memberships = (
-        Membership.objects.in_force(at)
-        .of_person(user.pk)
-        .filter(company__closed_at=None)
-        .select_related("company")
-        .order_by(F("last_used_at").desc(nulls_last=True), "company__name", "pk")
+    """List the companies that a person used last, for the switcher in the header. One query."""
+    own = Membership.objects.in_force(at).of_person(user.pk)
+    through_firms = Assignment.objects.in_force(at).of_person(user.pk)
+    last_own = own.filter(company=OuterRef("pk")).order_by("pk")
+    last_through = through_firms.filter(mandate__client=OuterRef("pk")).order_by(
+        F("last_used_at").desc(nulls_last=True), "pk"
     )
-    return [membership.company for membership in memberships[:limit]]
+    is_mine = Q(pk__in=own.values("company_id"))
+    return list(
+        Company.objects.open()
+        .filter(is_mine | Q(pk__in=through_firms.values("mandate__client_id")))
+        .annotate(
+            last_used=Coalesce(
+                Subquery(last_own.values("last_used_at")[:1]),
+                Subquery(last_through.values("last_used_at")[:1]),
+            )
+        )
+        .order_by(F("last_used").desc(nulls_last=True), "name", "pk")[:limit]
+    )
 
 
 def get_membership(user: User, company_id: uuid.UUID, *, at: datetime) -> Membership | None:
@@ -87,16 +99,17 @@ def find_memberships_of(user: User, text: str, *, at: datetime) -> Sequence[Memb
     In Python, because databases disagree about the case of å, ä and ö; one person has hundreds.
     """
     memberships = list_memberships_of(user, at=at)
-    wanted = text.strip().casefold()
-    digits = wanted.replace("-", "").replace(" ", "")
-    if not wanted:
+    if not text.strip():
         return memberships
-    return [
-        membership
-        for membership in memberships
-        if wanted in membership.company.name.casefold()
-        or (digits.isdecimal() and digits in membership.company.org_number)
-    ]
+    return [each for each in memberships if _is_called(each.company, text)]
+
+
+def find_clients_of(user: User, text: str, *, at: datetime) -> Sequence[Assignment]:
+    """List for whom a person works through their firms, narrowed as memberships are."""
+    clients = list_clients_of(user, at=at)
+    if not text.strip():
+        return clients
+    return [each for each in clients if _is_called(each.mandate.client, text)]
 
 
 def get_default_membership(user: User, *, at: datetime) -> Membership | None:
@@ -287,6 +300,37 @@ def get_mandate(company_id: uuid.UUID, mandate_id: uuid.UUID) -> Mandate | None:
     return Mandate.objects.filter(parties, pk=mandate_id).with_parties().first()
 
 
+def list_assignable(mandate: Mandate, *, at: datetime) -> Sequence[Membership]:
+    """List the members of a firm who can be assigned under a mandate, by name."""
+    blocked = Block.objects.in_force(at).filter(company=mandate.client_id).values("user_id")
+    members = Membership.objects.in_force(at).filter(
+        company_id=mandate.firm_id, user__is_active=True
+    )
+    return list(members.exclude(user__in=blocked).select_related("user").by_person())
+
+
+def list_possible_leads(company_id: uuid.UUID, *, at: datetime) -> Sequence[Membership]:
+    """List who in a company can be made responsible for something, by name."""
+    members = Membership.objects.in_force(at).filter(company_id=company_id, user__is_active=True)
+    return list(members.select_related("user").by_person())
+
+
+def get_assignment_of(mandate: Mandate, assignment_id: uuid.UUID) -> Assignment | None:
+    """Return an assignment under a mandate, ended or not, or nothing."""
+    return Assignment.objects.filter(mandate=mandate, pk=assignment_id).with_names().first()
+
+
+def get_block(company_id: uuid.UUID, block_id: uuid.UUID) -> Block | None:
+    """Return a block of a client, lifted or not, or nothing."""
+    return Block.objects.filter(company_id=company_id, pk=block_id).select_related("user").first()
+
+
+def get_assigned_person(company_id: uuid.UUID, user_id: uuid.UUID) -> User | None:
+    """Return somebody who is or was assigned to a client, or nothing."""
+    mine = Assignment.objects.filter(mandate__client_id=company_id, user_id=user_id)
+    return User.objects.filter(pk__in=mine.values("user_id")).first()
+
+
 def list_assignments(mandate: Mandate, *, at: datetime) -> QuerySet[Assignment]:
     """List who is assigned under a mandate, by name."""
     return Assignment.objects.not_ended(at).filter(mandate=mandate).with_names().by_person()
@@ -309,4 +353,26 @@ def list_blocks(company_id: uuid.UUID, *, at: datetime) -> Sequence[Block]:
         .filter(company_id=company_id)
         .select_related("user", "blocked_by")
         .order_by("user__full_name", "user__email", "pk")
+    )
+
+
+def list_consents(mandate: Mandate) -> Sequence[MandateConsent]:
+    """List what the parties said yes to, first who asked."""
+    rows = MandateConsent.objects.filter(mandate=mandate).select_related("person")
+    return list(rows.order_by("given_at", "pk"))
+
+
+def list_replaceable(mandate: Mandate, *, at: datetime) -> Sequence[Mandate]:
+    """List the client's mandates to other firms that a new one could take over from."""
+    rows = Mandate.objects.in_force(at).filter(client=mandate.client_id)
+    others = rows.exclude(firm=mandate.firm_id).exclude(end_reason=Mandate.End.REPLACED)
+    return list(others.with_parties().by_firm())
+
+
+def _is_called(company: Company, text: str) -> bool:
+    """Tell whether a company's name or number contains a text."""
+    wanted = text.strip().casefold()
+    digits = wanted.replace("-", "").replace(" ", "")
+    return wanted in company.name.casefold() or (
+        digits.isdecimal() and digits in company.org_number
     )

@@ -2,14 +2,29 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from services.views import handover, mandates, seats
+from services.views import clients, firms, handover, mandates, requests, seats
 
 app_name = "services"
 
-_MANDATE = "c/<uuid:company_id>/mandates/<uuid:mandate_id>/"
+_COMPANY = "c/<uuid:company_id>/"
+_MANDATE = f"{_COMPANY}mandates/<uuid:mandate_id>/"
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path(f"{_COMPANY}firms/", firms.firms, name="firms"),
+    path(f"{_COMPANY}firms/ask/", requests.ask_firm, name="ask_firm"),
+    path(f"{_COMPANY}firms/people/", firms.insight, name="insight"),
+    path(f"{_COMPANY}firms/people/<uuid:user_id>/block/", firms.block, name="block"),
+    path(f"{_COMPANY}firms/blocks/<uuid:block_id>/end/", firms.unblock, name="unblock"),
+    path(f"{_COMPANY}clients/", clients.clients, name="clients"),
+    path(f"{_COMPANY}clients/ask/", requests.ask_client, name="ask_client"),
     path(_MANDATE, mandates.mandate, name="mandate"),
+    path(f"{_MANDATE}approve/", mandates.approve, name="approve_mandate"),
+    path(f"{_MANDATE}decline/", mandates.decline, name="decline_mandate"),
+    path(f"{_MANDATE}withdraw/", mandates.withdraw, name="withdraw_mandate"),
+    path(f"{_MANDATE}end/", mandates.end, name="end_mandate"),
+    path(f"{_MANDATE}lead/", mandates.change_lead, name="change_lead"),
+    path(f"{_MANDATE}assign/", clients.assign, name="assign"),
+    path(f"{_MANDATE}assignments/<uuid:assignment_id>/end/", clients.end, name="end_assignment"),
     path("c/<uuid:company_id>/services/", seats.overview, name="overview"),
     path("c/<uuid:company_id>/services/<slug:slug>/", seats.detail, name="detail"),
     path("c/<uuid:company_id>/services/<slug:slug>/open/", seats.open_service, name="open"),

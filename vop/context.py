@@ -42,12 +42,15 @@ class _Page:
     label: str | Promise
     icon: str
     permission: Permission = Permission.COMPANY_VIEW
+    is_for_firms: bool = False
 
 
 _COMPANY_PAGES = (
     _Page("company_home", _("Overview"), "home"),
     _Page("services:overview", _("Services"), "services", Permission.SERVICE_VIEW),
     _Page("companies:members", _("Members"), "members", Permission.MEMBER_VIEW),
+    _Page("services:firms", _("Firms"), "firms", Permission.MANDATE_VIEW),
+    _Page("services:clients", _("Clients"), "clients", Permission.MANDATE_VIEW, is_for_firms=True),
     _Page("billing:subscriptions", _("Subscriptions"), "subscriptions", Permission.BILLING_VIEW),
     _Page("billing:bases", _("Invoice bases"), "bases", Permission.BASIS_VIEW),
     _Page("stats:company", _("Statistics"), "statistics", Permission.STATISTICS_VIEW),
@@ -96,7 +99,13 @@ class Portal:
         if self.company is None:
             return self._destinations(_PERSONAL_PAGES)
         permissions: frozenset[Permission] = getattr(self._request, "permissions", frozenset())
-        pages = tuple(page for page in _COMPANY_PAGES if page.permission in permissions)
+        pages = tuple(
+            page
+            for page in _COMPANY_PAGES
+            if page.permission in permissions and (self.company.is_firm or not page.is_for_firms)
+        )
+        if not permissions:  # somebody of a firm, at a client
+            pages = _COMPANY_PAGES[:1]
         return self._destinations(pages, company_id=self.company.pk)
 
     @cached_property

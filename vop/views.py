@@ -13,7 +13,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
 from accounts.http import PersonRequest
-from companies.http import CompanyRequest, company_page
+from companies.http import WorkplaceRequest, workplace_page
 from companies.models import Permission
 from companies.queries import (
     count_members,
@@ -41,9 +41,11 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "home.html")
 
 
-@company_page(Permission.COMPANY_VIEW)
-def company_home(request: CompanyRequest) -> HttpResponse:
+@workplace_page
+def company_home(request: WorkplaceRequest) -> HttpResponse:
     """The start page of one company: its services, what goes on, and what is planned."""
+    if request.membership is None:
+        return _client_home(request)
     company, now = request.company, request.now
     offers = list_offers(request.user, company, at=now)
     may_see_numbers = Permission.MEMBER_VIEW in request.permissions
@@ -61,6 +63,19 @@ def company_home(request: CompanyRequest) -> HttpResponse:
         "member_count": count_members(company.pk, at=now) if may_see_numbers else None,
     }
     return render(request, "company_home.html", context)
+
+
+def _client_home(request: WorkplaceRequest) -> HttpResponse:
+    """The start page of a firm's client: what the mandate opens, and nothing else."""
+    offers = list_offers(request.user, request.company, at=request.now)
+    context = {
+        "company": request.company,
+        "assignment": request.assignment,
+        "offers": [offer for offer in offers if offer.is_open],
+        "incidents": list_open_incidents(),
+        "planned_update": get_next_planned_update(request.now),
+    }
+    return render(request, "client_home.html", context)
 
 
 @require_POST

@@ -18,6 +18,7 @@ from companies.operations.assignments import (
     OwnAssignmentError,
     announce_end,
     block_person,
+    check_manages,
     end_assignment,
     note_use,
     open_assignment,
@@ -33,6 +34,7 @@ from companies.operations.details import (
     CompanyFacts,
     InvoiceFacts,
     change_main_contact,
+    choose_client,
     choose_company,
     move_main_contact,
     update_company,
@@ -58,7 +60,7 @@ from companies.operations.invitations import (
     resend_invitation,
     revoke_invitation,
 )
-from companies.operations.mandates import (
+from companies.operations.mandate_rules import (
     DEFAULT_MONTHS,
     MOST_MONTHS,
     AlreadyRequestedError,
@@ -77,14 +79,16 @@ from companies.operations.mandates import (
     StartLaterError,
     StartPassedError,
     TooLongError,
+    check_terms,
+    requesting_permission,
+)
+from companies.operations.mandate_upkeep import remind_of_ends, settle_overdue
+from companies.operations.mandates import (
     change_lead,
     decline_mandate,
     end_mandate,
     open_request,
-    remind_of_ends,
-    requesting_permission,
     settle,
-    settle_overdue,
     take_up,
     withdraw_mandate,
 )
@@ -193,6 +197,9 @@ __all__ = [
     "change_main_contact",
     "change_roles",
     "check_import",
+    "check_manages",
+    "check_terms",
+    "choose_client",
     "choose_company",
     "decline_mandate",
     "end_assignment",

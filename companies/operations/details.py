@@ -9,12 +9,14 @@ from auditlog.events import EventType
 from auditlog.operations import audit
 from companies.events import CompanyEvent
 from companies.models import (
+    Assignment,
     Company,
     Membership,
     Permission,
     parse_e_invoice_address,
     parse_vat_number,
 )
+from companies.operations.assignments import note_use
 from companies.operations.rules import (
     MemberGoneError,
     NoEInvoiceAddressError,
@@ -156,6 +158,21 @@ def choose_company(*, membership: Membership, actor: Actor, now: datetime) -> Me
     membership.last_used_at = now
     audit(CompanyEvent.SELECTED, actor=actor, now=now, company=membership.company.ref)
     return membership
+
+
+@use_case
+def choose_client(*, assignment: Assignment, actor: Actor, now: datetime) -> Assignment:
+    """Note for which client of their firm a person works from now on."""
+    client, firm = assignment.mandate.client, assignment.mandate.firm
+    note_use(user=assignment.user, company=client, now=now)
+    audit(
+        CompanyEvent.SELECTED,
+        actor=actor,
+        now=now,
+        company=client.ref,
+        also_visible_to=[firm.pk],
+    )
+    return assignment
 
 
 def _update(

@@ -9,10 +9,9 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.http import PersonRequest
 from companies.forms import SEARCH_FROM
-from companies.http import CompanyRequest, company_page
-from companies.models import Permission
-from companies.operations import choose_company
-from companies.queries import find_memberships_of, list_memberships_of
+from companies.http import WorkplaceRequest, workplace_page
+from companies.operations import choose_client, choose_company
+from companies.queries import find_clients_of, find_memberships_of
 
 
 @require_safe
@@ -22,18 +21,27 @@ def switch(request: HttpRequest) -> HttpResponse:
     person = cast("PersonRequest", request)
     text = request.GET.get("q", "")
     memberships = find_memberships_of(person.user, text, at=person.now)
-    everything = memberships if not text else list_memberships_of(person.user, at=person.now)
+    clients = find_clients_of(person.user, text, at=person.now)
     rows = [
         {"company": membership.company, "roles": membership.role_labels_at(person.now)}
         for membership in memberships
     ]
-    context = {"rows": rows, "q": text, "is_searchable": len(everything) >= SEARCH_FROM}
+    own = {membership.company_id for membership in memberships}
+    rows += [
+        {"company": assignment.mandate.client, "firm": assignment.mandate.firm}
+        for assignment in clients
+        if assignment.mandate.client_id not in own
+    ]
+    context = {"rows": rows, "q": text, "is_searchable": bool(text) or len(rows) >= SEARCH_FROM}
     return render(request, "companies/switch.html", context)
 
 
 @require_POST
-@company_page(Permission.COMPANY_VIEW)
-def choose(request: CompanyRequest) -> HttpResponse:
+@workplace_page
+def choose(request: WorkplaceRequest) -> HttpResponse:
     """Work in this company from now on."""
-    choose_company(membership=request.membership, actor=request.actor, now=request.now)
+    if request.membership is not None:
+        choose_company(membership=request.membership, actor=request.actor, now=request.now)
+    elif request.assignment is not None:
+        choose_client(assignment=request.assignment, actor=request.actor, now=request.now)
     return redirect("company_home", request.company.pk)

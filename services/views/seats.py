@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from accounts.models import User
-from companies.http import CompanyRequest, company_page
+from companies.http import CompanyRequest, WorkplaceRequest, company_page, workplace_page
 from companies.models import Permission
 from companies.queries import list_people_who_may
 from services.access import (
@@ -38,8 +38,8 @@ from vop.lib.errors import DomainError
 SEATS_PER_PAGE = 50
 
 
-@company_page(Permission.SERVICE_VIEW)
-def open_service(request: CompanyRequest, slug: str) -> HttpResponse:
+@workplace_page
+def open_service(request: WorkplaceRequest, slug: str) -> HttpResponse:
     """Send a person on to a service, or say why not and whom to ask."""
     service = get_service_for(slug)
     decision = effective_access(request.user, request.company, service, request.now)
@@ -135,18 +135,22 @@ def _build_form(
     )
 
 
-def _list_helpers(request: CompanyRequest, offer: Offer) -> Sequence[User]:
+def _list_helpers(request: WorkplaceRequest, offer: Offer) -> Sequence[User]:
+    """List whom a member can ask; a firm's person learns nothing of who is who at the client."""
+    if request.membership is None:
+        return []
     permission = Permission.SEAT_ASSIGN if offer.is_bought else Permission.ORDER_CREATE
     return list_people_who_may(permission, request.company.pk, at=request.now)
 
 
-def _may_assign(request: CompanyRequest) -> bool:
+def _may_assign(request: CompanyRequest | WorkplaceRequest) -> bool:
     return Permission.SEAT_ASSIGN in request.permissions
 
 
-def _frame(request: CompanyRequest) -> dict[str, object]:
+def _frame(request: CompanyRequest | WorkplaceRequest) -> dict[str, object]:
     return {
         "company": request.company,
+        "is_member": request.membership is not None,
         "may_assign": _may_assign(request),
         "may_see_names": _may_assign(request) or Permission.MEMBER_VIEW in request.permissions,
         "may_order": Permission.ORDER_CREATE in request.permissions,

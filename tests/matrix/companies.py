@@ -16,11 +16,12 @@ from tests.matrix.rules import (
     company,
     public,
     signed_in,
+    workplace,
 )
 
 RULES: Mapping[str, Rule] = {
     "companies:switch": signed_in(),
-    "companies:choose": company(Permission.COMPANY_VIEW, POST),
+    "companies:choose": workplace(POST),
     "companies:members": company(Permission.MEMBER_VIEW),
     "companies:invite": company(Permission.MEMBER_INVITE, GET, POST),
     "companies:invite_many": company(Permission.MEMBER_INVITE, GET, POST),

@@ -112,6 +112,13 @@ def company(
     return _rule(outcomes, methods, arguments)
 
 
+def workplace(*methods: str, arguments: Mapping[str, Lookup] | None = None) -> Rule:
+    """Open to members, and to who works for the company under a mandate; 404 to everybody else."""
+    outcomes = dict.fromkeys(KINDS, Outcome.NOT_FOUND) | {ANONYMOUS: Outcome.ASKED_TO_SIGN_IN}
+    outcomes |= dict.fromkeys([*ROLE_OF_KIND, ASSIGNED], Outcome.LET_IN)
+    return _rule(outcomes, methods, arguments)
+
+
 def firm(
     permission: Permission, *methods: str, arguments: Mapping[str, Lookup] | None = None
 ) -> Rule:

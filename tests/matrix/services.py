@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 
-from companies.models import Permission
+from django.utils import timezone
+
+from companies.models import Assignment, Block, Permission
 from services.models import Entitlement, Seat
 from tests.factories.services import seat
 from tests.matrix.rules import (
     ANONYMOUS,
+    ASSIGNED,
     GET,
     POST,
     ROLE_OF_KIND,
@@ -20,13 +23,29 @@ from tests.matrix.rules import (
 )
 
 RULES: Mapping[str, Rule] = {
+    "services:firms": company(Permission.MANDATE_VIEW),
+    "services:ask_firm": company(Permission.MANDATE_APPROVE, GET, POST),
+    "services:insight": company(Permission.MANDATE_VIEW),
+    "services:block": company(Permission.MANDATE_END, POST),
+    "services:unblock": company(Permission.MANDATE_END, POST),
     "services:mandate": company(Permission.MANDATE_VIEW),
+    "services:approve_mandate": company(Permission.MANDATE_APPROVE, POST),
+    "services:decline_mandate": company(Permission.MANDATE_APPROVE, POST),
+    "services:withdraw_mandate": company(Permission.MANDATE_REQUEST, POST),
+    "services:end_mandate": company(Permission.MANDATE_END, POST),
+    # These belong to firms alone.
+    "services:clients": firm(Permission.MANDATE_VIEW),
+    "services:ask_client": firm(Permission.MANDATE_REQUEST, GET, POST),
+    "services:change_lead": firm(Permission.MANDATE_REQUEST, POST),
+    "services:assign": firm(Permission.ASSIGNMENT_CREATE, GET, POST),
+    "services:end_assignment": firm(Permission.ASSIGNMENT_CREATE, POST),
     "services:overview": company(Permission.SERVICE_VIEW),
     "services:detail": company(Permission.SERVICE_VIEW),
     # Everybody may see the services; only who has a seat gets in.
     "services:open": exactly(
         dict.fromkeys(ROLE_OF_KIND, Outcome.FORBIDDEN)
-        | {"member": Outcome.LET_IN, ANONYMOUS: Outcome.ASKED_TO_SIGN_IN},
+        | dict.fromkeys(["member", ASSIGNED], Outcome.LET_IN)
+        | {ANONYMOUS: Outcome.ASKED_TO_SIGN_IN},
         otherwise=Outcome.NOT_FOUND,
     ),
     "services:give_seat": company(Permission.SEAT_ASSIGN, POST),
@@ -36,7 +55,14 @@ RULES: Mapping[str, Rule] = {
 }
 # The same addresses as the company's firm opens them under its own name.
 FIRM_RULES: Mapping[str, Rule] = {
+    "services:firms": firm(Permission.MANDATE_VIEW),
+    "services:ask_firm": firm(Permission.MANDATE_APPROVE, GET, POST),
+    "services:insight": firm(Permission.MANDATE_VIEW),
     "services:mandate": firm(Permission.MANDATE_VIEW),
+    "services:approve_mandate": firm(Permission.MANDATE_APPROVE, POST),
+    "services:decline_mandate": firm(Permission.MANDATE_APPROVE, POST),
+    "services:withdraw_mandate": firm(Permission.MANDATE_REQUEST, POST),
+    "services:end_mandate": firm(Permission.MANDATE_END, POST),
 }
 
 
@@ -51,7 +77,24 @@ def _seat(world: World) -> Seat:
     return seat(entitlement, membership)
 
 
+def _assignment(world: World) -> Assignment:
+    return Assignment.objects.get(mandate=world.mandate, ended_at=None)
+
+
+def _block(world: World) -> Block:
+    owner = world.people["owner"]
+    found, _is_new = Block.objects.get_or_create(
+        company=world.company,
+        user=world.people["lead"],
+        defaults={"blocked_by": owner, "valid_from": timezone.now()},
+    )
+    return found
+
+
 ARGUMENTS: Mapping[str, Lookup] = {
+    "assignment_id": lambda world: _assignment(world).pk,
+    "user_id": lambda world: _assignment(world).user_id,
+    "block_id": lambda world: _block(world).pk,
     "mandate_id": lambda world: world.mandate.pk,
     "slug": lambda world: _seat(world).entitlement.service.slug,
     "seat_id": lambda world: _seat(world).pk,

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 
-from companies.models import Permission
-from tests.matrix.rules import POST, Lookup, Rule, company, public, signed_in
+from tests.matrix.rules import POST, Lookup, Rule, public, signed_in, workplace
 
 RULES: Mapping[str, Rule] = {
     "home": signed_in(),
-    "company_home": company(Permission.COMPANY_VIEW),
+    "company_home": workplace(),
     "set_language": public(POST),
     "set_theme": public(POST),
     "live": public(),

@@ -24,6 +24,7 @@ from companies.queries import get_default_membership
 from services.operations import RoleFacts, ServiceFacts, create_service
 from statuspage.operations import publish_site
 from vop.demo.clients import make_clients
+from vop.demo.mandates import plan_mandates
 from vop.demo.people import (
     SYSTEM,
     as_person,
@@ -65,6 +66,7 @@ def build(*, now: datetime) -> None:
             timeline.at(joined, functools.partial(_let_in, company, member))
     _plan_disabling(timeline, now)
     _plan_sign_ins(timeline, start + timedelta(days=20), now)
+    plan_mandates(timeline, now=now)
     plan_trade(timeline, start=start + timedelta(days=8), now=now)
     plan_status(timeline, start=start, now=now)
     timeline.play(until=now)

@@ -8,6 +8,7 @@ from django.conf import settings
 from companies.models import Company, Membership
 from services.models import Entitlement
 from vop.demo.clients import describe_clients
+from vop.demo.mandates import describe_mandates
 from vop.demo.people import make_password, make_totp_secret
 from vop.demo.trial import describe_trial_clients
 from vop.demo.world import COMPANIES, PEOPLE, STAFF, DemoPerson
@@ -30,7 +31,7 @@ def describe_world(*, now: datetime) -> dict[str, Any]:
             for person in STAFF
         ],
         "companies": [_describe_company(demo.org_number, now) for demo in COMPANIES],
-        "mandates": [],
+        "mandates": describe_mandates(now=now),
         "clients": describe_clients(),
         "test_clients": describe_trial_clients(),
     }

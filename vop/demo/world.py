@@ -59,6 +59,18 @@ class DemoCompany:
         return org_number(self.serial)
 
 
+@dataclass(frozen=True)
+class DemoMandate:
+    """What a client lets the firm do, who leads the work and who does it."""
+
+    client: DemoCompany
+    items: dict[str, tuple[str, ...]]  # service slug → packages
+    lead: str = "leif@exempel.se"
+    workers: tuple[str, ...] = ()
+    asked_days_ago: int = 200
+    is_approved: bool = True
+
+
 SERVICES = (
     DemoService(
         "bokforing",
@@ -183,6 +195,18 @@ CLIENTS = tuple(
         services={"bokforing": (1, ((_client_email(number), "admin"),))},
     )
     for number, (name, _person, city) in enumerate(_CLIENTS, start=1)
+)
+_MOA = ("moa@exempel.se",)
+MANDATES = (
+    *(DemoMandate(client, {"bokforing": ("operate",)}, workers=_MOA) for client in CLIENTS[:6]),
+    *(
+        DemoMandate(client, {"bokforing": ("sign",), "lon": ("operate",)})
+        for client in CLIENTS[6:9]
+    ),
+    DemoMandate(CLIENTS[9], {"bokforing": ("read",)}, lead="birgitta@exempel.se", workers=_MOA),
+    DemoMandate(CLIENTS[10], {"bokforing": ("operate", "admin")}),
+    DemoMandate(CLIENTS[11], {"bokforing": ("operate",)}, workers=_MOA, asked_days_ago=345),
+    DemoMandate(SUNROSE, {"bokforing": ("operate",)}, asked_days_ago=3, is_approved=False),
 )
 COMPANIES = (SUNROSE, NORTHERN, FIRM, *CLIENTS)
 

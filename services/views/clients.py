@@ -1,0 +1,107 @@
+"""A firm's pages about its clients: the mandates it holds, and who works for whom."""
+
+import uuid
+from datetime import timedelta
+from http import HTTPStatus
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from companies.access import get_assignment_for, get_held_mandate_for
+from companies.http import CompanyRequest, company_page
+from companies.models import Mandate, Permission
+from companies.operations import AssignmentTooLongError, end_assignment
+from companies.queries import list_assignable, list_mandates_held
+from services.forms import AssignForm
+from services.operations import assign_person
+from services.queries import list_covered
+from services.views.firms import MANDATES_PER_PAGE, describe_rows
+from services.views.mandates import may_manage
+from vop.lib.clock import local_date
+from vop.lib.errors import DomainError, NotFound
+
+
+@require_safe
+@company_page(Permission.MANDATE_VIEW)
+def clients(request: CompanyRequest) -> HttpResponse:
+    """List the clients that a firm acts for or has asked, by name."""
+    if not request.company.is_firm:
+        raise NotFound
+    text = request.GET.get("q", "")
+    rows = list_mandates_held(request.company.pk, text, at=request.now)
+    page = Paginator(rows, MANDATES_PER_PAGE).get_page(request.GET.get("page"))
+    context = {
+        "page_obj": page,
+        "rows": describe_rows(list(page), request),
+        "q": text,
+        "may_ask": Permission.MANDATE_REQUEST in request.permissions,
+    }
+    return render(request, "services/clients.html", context)
+
+
+@company_page(Permission.ASSIGNMENT_CREATE)
+def assign(request: CompanyRequest, mandate_id: uuid.UUID) -> HttpResponse:
+    """Have a member of the firm work for a client."""
+    mandate = get_held_mandate_for(request.company, mandate_id)
+    if not may_manage(request, mandate):
+        raise PermissionDenied
+    form = _build_form(request, mandate)
+    if request.method == "POST" and form.is_valid():
+        try:
+            _assign(request, mandate, form)
+        except DomainError as error:
+            is_date = isinstance(error, AssignmentTooLongError)
+            form.add_error("last_day" if is_date else None, str(error.message))
+        else:
+            name = form.chosen_member.user.display_name
+            messages.success(request, _("%(name)s is assigned.") % {"name": name})
+            return redirect("services:mandate", request.company.pk, mandate.pk)
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
+    context = {"form": form, "mandate": mandate}
+    return render(request, "services/assign.html", context, status=status)
+
+
+@require_POST
+@company_page(Permission.ASSIGNMENT_CREATE)
+def end(request: CompanyRequest, mandate_id: uuid.UUID, assignment_id: uuid.UUID) -> HttpResponse:
+    """Take somebody off a client."""
+    mandate = get_held_mandate_for(request.company, mandate_id)
+    found = get_assignment_for(mandate, assignment_id)
+    try:
+        end_assignment(
+            assignment=found, acting=request.membership, actor=request.actor, now=request.now
+        )
+    except DomainError as error:
+        messages.error(request, str(error.message))
+    else:
+        text = _("%(name)s no longer works for the client.")
+        messages.success(request, text % {"name": found.user.display_name})
+    return redirect("services:mandate", request.company.pk, mandate.pk)
+
+
+def _assign(request: CompanyRequest, mandate: Mandate, form: AssignForm) -> None:
+    assign_person(
+        mandate=mandate,
+        membership=form.chosen_member,
+        chosen=form.chosen,
+        valid_until=form.end,
+        acting=request.membership,
+        actor=request.actor,
+        now=request.now,
+    )
+
+
+def _build_form(request: CompanyRequest, mandate: Mandate) -> AssignForm:
+    """Offer everybody but oneself: nobody assigns themselves."""
+    members = list_assignable(mandate, at=request.now)
+    return AssignForm(
+        request.POST if request.method == "POST" else None,
+        members=[each for each in members if each.user_id != request.user.pk],
+        covered=list_covered(mandate),
+        last_day=local_date(mandate.ends_at - timedelta.resolution),
+    )
