@@ -21,7 +21,7 @@ from billing.models import (
 )
 from billing.operations import ConnectionFacts, PlanFacts, ReceiptFacts
 from billing.queries import list_plans
-from companies.models import parse_org_number, parse_vat_number
+from companies.models import Company, parse_org_number, parse_vat_number
 from services.models import Seat
 from services.operations import Cell
 from services.queries import list_offered_services
@@ -43,6 +43,31 @@ class DateInput(forms.DateInput):
 
     def __init__(self, attrs: Any = None) -> None:
         super().__init__(attrs, format="%Y-%m-%d")
+
+
+class CloseCompanyForm(forms.Form):
+    """The company's number, so that nobody closes a company by a slip."""
+
+    org_number = forms.CharField(
+        label=_("Organisation number"),
+        max_length=30,
+        help_text=_("Type it to confirm."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+    def __init__(self, data: Any = None, *, company: Company) -> None:
+        super().__init__(data)
+        self._company = company
+
+    def clean_org_number(self) -> str:
+        """Take the number as people write it."""
+        try:
+            number = parse_org_number(self._company.country, self.cleaned_data["org_number"])
+        except DomainError as error:
+            raise ValidationError(str(error.message)) from error
+        if number != self._company.org_number:
+            raise ValidationError(_("This is the number of another company."))
+        return number
 
 
 class SeatMatrixForm(forms.Form):

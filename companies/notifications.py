@@ -139,3 +139,18 @@ def send_imported(user: User, memberships: Sequence[Membership]) -> None:
         language=user.language,
         key=f"companies.imported:{min(str(each.pk) for each in memberships)}",
     )
+
+
+def send_closed(company: Company, owner: User, *, by: User) -> None:
+    """Tell an owner that their company is closed, and by whom."""
+    enqueue_mail(
+        to=owner.email,
+        template="companies/closed",
+        context={
+            "name": owner.full_name,
+            "company": company.name,
+            "number": company.formatted_org_number,
+            "by": by.display_name,
+        },
+        language=owner.language,
+    )

@@ -19,6 +19,7 @@ from billing.operations.catalogue import (
     set_price,
     set_vat_rate,
 )
+from billing.operations.closing import PaysForOthersError, close_company
 from billing.operations.exports import (
     AlreadyAcknowledgedError,
     BasisNotDeliveredError,
@@ -98,6 +99,7 @@ __all__ = [
     "NotIssuedError",
     "NothingToCreditError",
     "OverlappingRateError",
+    "PaysForOthersError",
     "PlanFacts",
     "PreviewChangedError",
     "PriceExistsError",
@@ -118,6 +120,7 @@ __all__ = [
     "cancel_subscription",
     "change_seats",
     "check_seats",
+    "close_company",
     "credit_basis",
     "deliver_basis",
     "disable_connection",

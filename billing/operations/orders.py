@@ -59,6 +59,8 @@ def buy_plan(
     placed = Order.objects.filter(request_key=request_key, company=company).first()
     if placed is not None:
         return placed
+    if company.closed_at is not None:  # while the preview was open
+        raise NotForSaleError
     preview = _preview_again(company, plan, quantity, now)
     if preview.sha256 != preview_sha256:
         raise PreviewChangedError

@@ -24,6 +24,7 @@ from billing.queries.catalogue import (
     load_catalogue,
     load_price_book,
 )
+from billing.queries.closing import Consequences, list_consequences
 from billing.queries.exports import (
     LONGEST_APPROVAL,
     Accounts,
@@ -91,6 +92,7 @@ __all__ = [
     "Accounts",
     "BasisPage",
     "Check",
+    "Consequences",
     "CustomerPreview",
     "CustomerWork",
     "DueRow",
@@ -131,6 +133,7 @@ __all__ = [
     "list_approved",
     "list_bases",
     "list_bases_of_day",
+    "list_consequences",
     "list_credited",
     "list_due_payers",
     "list_due_rows",

@@ -2,6 +2,7 @@
 
 from billing.views.api import api_bases, api_basis, api_receipt, api_ubl
 from billing.views.bases import bases, basis, basis_csv, basis_pdf
+from billing.views.closing import close
 from billing.views.orders import buy, catalogue, confirm_order
 from billing.views.seat_matrix import save_seat_matrix, seat_matrix
 from billing.views.subscriptions import (
@@ -24,6 +25,7 @@ __all__ = [
     "buy",
     "cancel",
     "catalogue",
+    "close",
     "confirm_order",
     "confirm_seats",
     "save_seat_matrix",

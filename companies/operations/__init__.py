@@ -30,6 +30,7 @@ from companies.operations.bulk import (
     find_faults,
     invite_people,
 )
+from companies.operations.closing import close_company
 from companies.operations.details import (
     CompanyFacts,
     InvoiceFacts,
@@ -201,6 +202,7 @@ __all__ = [
     "check_terms",
     "choose_client",
     "choose_company",
+    "close_company",
     "decline_mandate",
     "end_assignment",
     "end_mandate",

@@ -121,7 +121,7 @@ def revoke_invitation(
     company = lock_company(invitation.company_id)
     check_may(acting, company, Permission.MEMBER_INVITE, at=now)
     current = load_open(invitation, company)
-    _revoke(current, actor=actor, now=now)
+    revoke(current, actor=actor, now=now)
     return current
 
 
@@ -138,7 +138,7 @@ def revoke_invitations_of(member: Membership, *, actor: Actor, now: datetime) ->
         if Role.OWNER in invitation.role_set:
             needed.add(Permission.OWNER_ASSIGN)
         if not needed <= permissions:
-            _revoke(invitation, actor=actor, now=now)
+            revoke(invitation, actor=actor, now=now)
 
 
 def _make_room(company: Company, email: str, now: datetime) -> None:
@@ -162,7 +162,8 @@ def load_open(invitation: Invitation, company: Company) -> Invitation:
     return current
 
 
-def _revoke(invitation: Invitation, *, actor: Actor, now: datetime) -> None:
+def revoke(invitation: Invitation, *, actor: Actor, now: datetime) -> None:
+    """Withdraw an open invitation. Call under the company's lock."""
     invitation.revoked_at = now
     invitation.save(update_fields=["revoked_at"])
     audit_invitation(MemberEvent.INVITE_REVOKED, invitation, actor=actor, now=now)

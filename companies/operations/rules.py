@@ -141,7 +141,8 @@ def check_may(
     """
     member = _load(acting.pk)
     permissions = member.permissions_now(settled(at))
-    if member.company_id != company.pk or permission not in permissions:
+    is_shut = company.closed_at is not None
+    if is_shut or member.company_id != company.pk or permission not in permissions:
         raise NotAllowedError
     return permissions
 

@@ -42,6 +42,7 @@ def details(request: CompanyRequest) -> HttpResponse:
         "may_update": Permission.COMPANY_UPDATE in request.permissions,
         "may_invoice": Permission.BILLING_UPDATE in request.permissions,
         "may_see_members": Permission.MEMBER_VIEW in request.permissions,
+        "may_close": Permission.COMPANY_CLOSE in request.permissions,
         "may_end": Permission.MEMBER_END in request.permissions,
         "membership": request.membership,
     }

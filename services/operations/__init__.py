@@ -14,6 +14,7 @@ from services.operations.catalogue import (
 from services.operations.entitlements import (
     change_seat_limit,
     end_entitlement,
+    end_entitlements_of,
     entitle_company,
     withdraw_service,
 )
@@ -78,6 +79,7 @@ __all__ = [
     "create_service",
     "describe_terms",
     "end_entitlement",
+    "end_entitlements_of",
     "end_with_handover",
     "entitle_company",
     "follow_last_day",

@@ -92,6 +92,13 @@ def end_entitlement(*, entitlement: Entitlement, actor: Actor, now: datetime) ->
     return locked
 
 
+@step
+def end_entitlements_of(*, company: Company, actor: Actor, now: datetime) -> list[Entitlement]:
+    """End everything that a company may use, and every seat in it. Call under its lock."""
+    held = Entitlement.objects.not_ended(now).for_company(company.pk).order_by("pk")
+    return [end_entitlement(entitlement=row, actor=actor, now=now) for row in held]
+
+
 @use_case
 def withdraw_service(*, entitlement: Entitlement, actor: Actor, now: datetime) -> Entitlement:
     """End a company's use of a service as an act of its own, such as a decision by staff.

@@ -14,6 +14,7 @@ RULES: Mapping[str, Rule] = {
     "billing:catalogue": company(Permission.ORDER_CREATE),
     "billing:buy": company(Permission.ORDER_CREATE, GET, POST),
     "billing:confirm_order": company(Permission.ORDER_CREATE, POST),
+    "billing:close_company": company(Permission.COMPANY_CLOSE, GET, POST),
     "billing:seat_matrix": company(Permission.SEAT_ASSIGN),
     "billing:save_seat_matrix": company(Permission.SEAT_ASSIGN, POST),
     "billing:subscriptions": company(Permission.BILLING_VIEW),
