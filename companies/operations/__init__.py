@@ -38,6 +38,7 @@ from companies.operations.details import (
     choose_client,
     choose_company,
     move_main_contact,
+    note_visit,
     update_company,
     update_invoice_address,
 )
@@ -217,6 +218,7 @@ __all__ = [
     "lock_company_for",
     "move_main_contact",
     "note_use",
+    "note_visit",
     "open_assignment",
     "open_request",
     "place",

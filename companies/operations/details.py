@@ -151,6 +151,14 @@ def move_main_contact(
     return company
 
 
+@step
+def note_visit(*, user_id: str, company: Company, now: datetime) -> None:
+    """Note that a member worked for a company just now; who isn't one leaves no trace here."""
+    Membership.objects.in_force(now).filter(company=company, user_id=user_id).update(
+        last_used_at=now
+    )
+
+
 @use_case
 def choose_company(*, membership: Membership, actor: Actor, now: datetime) -> Membership:
     """Note in which company a person works from now on: it is the next start page."""

@@ -10,7 +10,7 @@ from auditlog.actors import Actor
 from auditlog.models import Event
 from auditlog.operations import audit
 from companies.models import Company, Membership, Permission
-from companies.operations import lock_company_for
+from companies.operations import lock_company_for, note_visit
 from services.access import Decision, NoAccess
 from services.events import ServiceEvent
 from services.models import Entitlement, Seat, Service, ServiceRole
@@ -204,6 +204,8 @@ def record_opening(
 ) -> Event:
     """Write down that a person opened a service from the portal, or was refused it."""
     refused = isinstance(decision, NoAccess)
+    if not refused:
+        note_visit(user_id=actor.id, company=company, now=now)
     return audit(
         ServiceEvent.OPENED,
         actor=actor,

@@ -61,6 +61,7 @@ def test_open_leads_to_the_service_with_issuer_and_company(
     ]
     event = Event.objects.get(action="service.opened")
     assert (event.outcome, event.actor_id, event.company_id) == ("success", str(bob.pk), acme.pk)
+    assert membership_of(bob, acme).last_used_at == event.occurred_at  # "last here"
 
 
 def test_open_without_seat_says_who_can_give_one(
