@@ -130,7 +130,7 @@ def iterate_lines(bases: QuerySet[InvoiceBasis]) -> Iterator[BasisLine]:
     """Go through the lines of bases in their order, without keeping them."""
     return (
         BasisLine.objects.filter(basis__in=bases.order_by().values("pk"))
-        .select_related("basis", "subscription")
+        .select_related("basis")
         .order_by("basis__series", "basis__number", "basis_id", "position", "pk")
         .iterator(chunk_size=2000)
     )

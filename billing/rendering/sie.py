@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
-from typing import IO, Final
+from typing import IO, Final, NamedTuple
 
 from django.utils.translation import gettext_lazy as _
 
@@ -16,7 +16,7 @@ from billing.models import Account, AccountPurpose, InvoiceBasis, Seller, VatKey
 from billing.queries import Accounts, BasisPage
 from billing.rendering.vat import classify_vat, write_number
 from vop.lib.errors import DomainError
-from vop.lib.money import from_cents
+from vop.lib.money import from_cents, to_cents
 
 CURRENCY: Final = "SEK"
 _CODING: Final = "cp437"
@@ -24,10 +24,10 @@ _LONGEST_TEXT: Final = 100
 
 
 class ForeignCurrencyError(DomainError):
-    """A basis that isn't in the currency of the books."""
+    """A basis that can't be told in the currency of the books."""
 
     def __init__(self, basis: InvoiceBasis) -> None:
-        text = _("%(basis)s is in %(currency)s. A SIE file has amounts in SEK alone.")
+        text = _("%(basis)s is in %(currency)s and has no rate to SEK, which a SIE file is in.")
         super().__init__(text % {"basis": basis.label, "currency": basis.currency})
 
 
@@ -71,34 +71,53 @@ def write_sie(
 def book(page: BasisPage, accounts: Accounts) -> Mapping[Account, int]:
     """Return what a basis books on each account, in öre; debit is above zero.
 
+    What is owed is the sum of the rest, so that a voucher in another currency, converted part by
+    part at the rate of its VAT, balances as well.
+
     Raises: ForeignCurrencyError, NoAccountError.
     """
     basis = page.basis
-    if basis.currency != CURRENCY:
-        raise ForeignCurrencyError(basis)
+    parts = [part._replace(cents=_to_sek(part.cents, basis)) for part in _list_parts(page)]
+    owed = -sum(part.cents for part in parts)
+    parts.append(_Part(AccountPurpose.RECEIVABLE, VatKey.NONE, None, owed))
     sums: dict[Account, int] = {}
-    for purpose, vat, service, cents in _list_parts(page):
-        account = accounts.find(purpose, vat, service)
+    for part in parts:
+        account = accounts.find(part.purpose, part.vat, part.service)
         if account is None:
-            raise NoAccountError(basis, purpose, str(vat.label))
-        sums[account] = sums.get(account, 0) + cents
+            raise NoAccountError(basis, part.purpose, str(part.vat.label))
+        sums[account] = sums.get(account, 0) + part.cents
     return {account: cents for account, cents in sums.items() if cents}
 
 
-def _list_parts(
-    page: BasisPage,
-) -> Iterator[tuple[AccountPurpose, VatKey, uuid.UUID | None, int]]:
+class _Part(NamedTuple):
+    """What is to be booked, in the basis's own cents."""
+
+    purpose: AccountPurpose
+    vat: VatKey
+    service: uuid.UUID | None
+    cents: int
+
+
+def _list_parts(page: BasisPage) -> Iterator[_Part]:
+    """List all but what is owed."""
     basis = page.basis
-    yield AccountPurpose.RECEIVABLE, VatKey.NONE, None, basis.payable_cents
     for line in page.lines:
         vat = _key_of(line.vat_category, line.vat_rate, basis, AccountPurpose.REVENUE)
-        yield AccountPurpose.REVENUE, vat, line.plan.service_id, -line.net_cents
-    for part in page.vat_totals:
-        if part.vat_cents:
-            vat = _key_of(part.category, part.rate, basis, AccountPurpose.VAT)
-            yield AccountPurpose.VAT, vat, None, -part.vat_cents
+        yield _Part(AccountPurpose.REVENUE, vat, line.plan.service_id, -line.net_cents)
+    for total in page.vat_totals:
+        if total.vat_cents:
+            vat = _key_of(total.category, total.rate, basis, AccountPurpose.VAT)
+            yield _Part(AccountPurpose.VAT, vat, None, -total.vat_cents)
     if basis.rounding_cents:
-        yield AccountPurpose.ROUNDING, VatKey.NONE, None, -basis.rounding_cents
+        yield _Part(AccountPurpose.ROUNDING, VatKey.NONE, None, -basis.rounding_cents)
+
+
+def _to_sek(cents: int, basis: InvoiceBasis) -> int:
+    if basis.currency == CURRENCY:
+        return cents
+    if basis.fx_rate is None:
+        raise ForeignCurrencyError(basis)
+    return to_cents(from_cents(cents) * basis.fx_rate)
 
 
 def _key_of(category: str, rate: Decimal, basis: InvoiceBasis, purpose: AccountPurpose) -> VatKey:

@@ -70,7 +70,7 @@ def describe_line(line: BasisLine) -> Sequence[Cell]:
         customer["name"],
         customer["org_number"],
         customer["reference"],
-        line.subscription.po_number,
+        basis.po_number,
         line.position,
         line.text,
         line.period_start,

@@ -93,15 +93,16 @@ def _add_head(
     _text(root, form.type_element, form.type_code)
     _text(root, "cbc:Note", f"Fakturaunderlag {basis.label}, SHA-256 {basis.content_sha256}")
     _text(root, "cbc:DocumentCurrencyCode", basis.currency)
+    if basis.vat_sek_cents is not None:  # ML 17 kap. 29 §
+        _text(root, "cbc:TaxCurrencyCode", "SEK")
     # The buyer's reference or an order number must be there (P-R003).
-    order = _single({line.subscription.po_number for line in page.lines})
-    reference = customer.get("reference") or ("" if order else customer["org_number"])
+    reference = customer.get("reference") or ("" if basis.po_number else customer["org_number"])
     _text(root, "cbc:BuyerReference", reference)
     period = SubElement(root, "cac:InvoicePeriod")
     _text(period, "cbc:StartDate", min(line.period_start for line in page.lines))
     _text(period, "cbc:EndDate", _last_day(max(line.period_end for line in page.lines)))
-    if order:
-        _text(SubElement(root, "cac:OrderReference"), "cbc:ID", order)
+    if basis.po_number:
+        _text(SubElement(root, "cac:OrderReference"), "cbc:ID", basis.po_number)
     for other in credited:
         reference_to = SubElement(
             SubElement(root, "cac:BillingReference"), "cac:InvoiceDocumentReference"
@@ -198,6 +199,9 @@ def _add_vat(root: Element, page: BasisPage, form: _Form) -> None:
         _text(category, "cbc:TaxExemptionReasonCode", vat.reason_code)
         _text(category, "cbc:TaxExemptionReason", vat.reason)
         _add_scheme(category)
+    if basis.vat_sek_cents is not None:
+        in_sek = SubElement(root, "cac:TaxTotal")
+        _amount(in_sek, "cbc:TaxAmount", form.sign * basis.vat_sek_cents, "SEK")
 
 
 def _add_totals(root: Element, basis: InvoiceBasis, form: _Form) -> None:
@@ -284,8 +288,3 @@ def _digits(text: str) -> str:
 
 def _last_day(end: date) -> date:
     return end - timedelta(days=1)
-
-
-def _single(values: set[str]) -> str:
-    """Return the one value that all agree on, or nothing."""
-    return next(iter(values)) if len(values) == 1 else ""

@@ -16,6 +16,7 @@ from billing.operations import Charge, gather
 from billing.queries import BasisPage, list_lines
 from companies.models import Company
 from vop.lib.db import use_case
+from vop.lib.money import from_cents, to_cents
 
 SELLER: dict[str, Any] = {
     "name": "vop AB", "org_number": "5599990013", "vat_number": "SE559999001301",
@@ -53,7 +54,6 @@ class Sold:
     rate: str = "25"
     category: engine.VatCategory = engine.VatCategory.STANDARD
     is_credit: bool = False
-    po_number: str = ""
     text: str = "Bokföring, Bas"
 
 
@@ -62,6 +62,8 @@ def make_page(
     currency: str = "SEK",
     seller: dict[str, Any] = SELLER,
     customer: dict[str, Any] = CUSTOMER,
+    po_number: str = "",
+    fx_rate: str = "",
 ) -> BasisPage:
     """A basis as it would be approved, added up by the engine."""
     basis = InvoiceBasis(
@@ -74,12 +76,16 @@ def make_page(
         seller_snapshot=seller,
         customer_snapshot=customer,
         content_sha256="a" * 64,
+        po_number=po_number,
     )
     lines = [_make_line(basis, position, one) for position, one in enumerate(sold or [Sold()], 1)]
     totals = engine.total([line.as_terms() for line in lines], currency)
     basis.kind = totals.kind
     basis.net_cents, basis.vat_cents = totals.net_cents, totals.vat_cents
     basis.rounding_cents, basis.payable_cents = totals.rounding_cents, totals.payable_cents
+    if fx_rate:
+        basis.fx_rate, basis.fx_date, basis.fx_source = Decimal(fx_rate), DAY, "Riksbanken"
+        basis.vat_sek_cents = to_cents(from_cents(totals.vat_cents) * basis.fx_rate)
     parts = [
         VatTotal(
             basis=basis,
@@ -102,7 +108,7 @@ def _make_line(basis: InvoiceBasis, position: int, sold: Sold) -> BasisLine:
     return BasisLine(
         basis=basis,
         position=position,
-        subscription=Subscription(po_number=sold.po_number, company=basis.company),
+        subscription=Subscription(company=basis.company),
         plan=Plan(code="bas", currency=basis.currency),
         price_id=uuid.uuid4(),
         reason="credit" if sold.is_credit else "renewal",

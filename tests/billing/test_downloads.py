@@ -5,7 +5,7 @@ import io
 import uuid
 import zipfile
 from collections.abc import Callable
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -18,7 +18,7 @@ from openpyxl import load_workbook
 
 from accounts.models import User
 from billing.admin import downloads
-from billing.models import BillingRun, InvoiceBasis, Plan
+from billing.models import BillingRun, InvoiceBasis, Plan, Seller, VatRate
 from billing.operations import approve_basis, run_billing
 from billing.rendering import stream_csv, write_workbook
 from companies.models import Membership
@@ -26,7 +26,7 @@ from tests.billing.accounts import Erp, connect
 from tests.billing.books import read_sie
 from tests.billing.documents import CUSTOMER, Sold, make_page
 from tests.billing.einvoice import find_faults
-from tests.factories.billing import buy
+from tests.factories.billing import buy, make_vat_rate
 from tests.factories.companies import SYSTEM
 from vop.lib.clock import local_date
 
@@ -199,14 +199,21 @@ def test_staff_takes_a_run_as_vouchers(clerk: Client, run: BillingRun) -> None:
     assert b'#ORGNR "559999-0013"' in sent
 
 
-def test_run_that_cannot_be_booked_is_told(clerk: Client, run: BillingRun) -> None:
-    InvoiceBasis.objects.drafts().update(currency="EUR")
+@pytest.fixture
+def odd_rate(seller: Seller) -> VatRate:
+    """One that no account is for."""
+    return make_vat_rate(rate="26", valid_from=date(2020, 1, 1))
+
+
+def test_run_that_cannot_be_booked_is_told(
+    clerk: Client, odd_rate: VatRate, run: BillingRun
+) -> None:
     approve_basis(basis=InvoiceBasis.objects.drafts().get(), actor=SYSTEM, now=timezone.now())
     url = reverse("admin:billing_billingrun_sie", args=[run.pk])
 
     told = clerk.get(url, follow=True)
 
-    assert "EUR" in str(next(iter(get_messages(told.wsgi_request))))
+    assert "26 %" in str(next(iter(get_messages(told.wsgi_request))))
 
 
 def test_run_that_is_too_large_is_told(

@@ -113,6 +113,18 @@ def test_own_accounts_go_before_bas(service: Service, bas: Accounts) -> None:
     assert voucher == amounts(a1511="250", a3011="-100", a3012="-100", a2611="-50")
 
 
+def test_other_currency_is_booked_in_sek_and_balances(bas: Accounts) -> None:
+    sold = [Sold(unit_price="10.01", quantity=1, rate=rate) for rate in ("25", "12", "6")]
+    page = make_page(*sold, currency="EUR", fx_rate="11.0527")
+
+    [voucher] = read_sie(write(page, accounts=bas))
+
+    assert voucher == amounts(
+        a1510="379.44", a3001="-110.64", a3002="-110.64", a3003="-110.64",
+        a2611="-27.63", a2621="-13.26", a2631="-6.63",
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("refused", "error"),
     [
