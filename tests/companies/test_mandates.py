@@ -195,7 +195,7 @@ def test_closed_company_takes_part_in_nothing(
 
     with pytest.raises(PartyClosedError):
         approve(mandate, now=now)
-    with pytest.raises(PartyClosedError):
+    with pytest.raises(NotAllowedError):  # in a closed company nobody may do anything
         ask_for(terms_of(acme, byra, now=now), chosen, acting=owner_of(byra), now=now)
 
 
