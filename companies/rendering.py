@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from auditlog.models import Event
-from companies.models import Company, Membership, Role
+from companies.models import Company, Mandate, Membership, Role
 from vop.lib.clock import STOCKHOLM, local_date
 from vop.lib.tables import Line, defuse
 
@@ -51,6 +51,9 @@ _KEYS: Mapping[str, str | Promise] = {
 }
 _WORDS: Mapping[str, str | Promise] = {
     **{role.value: role.label for role in Role},
+    **{end.value: end.label for end in Mandate.End},
+    "mandate_ended": gettext_lazy("the mandate ended"),
+    "reassigned": gettext_lazy("a new assignment took its place"),
     **{way.value: way.label for way in Company.InvoiceDelivery},
     "removed": gettext_lazy("taken out"),
     "left": gettext_lazy("left on their own"),

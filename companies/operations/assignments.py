@@ -278,7 +278,7 @@ def _make_room(
         .first()
     )
     if former is not None:
-        _end(former, reason="replaced", actor=actor, now=now)
+        _end(former, reason="reassigned", actor=actor, now=now)
     return former
 
 

@@ -1,6 +1,7 @@
 """The demo world: what interfaces promise of it, and that making it twice changes nothing."""
 
 import json
+from datetime import datetime
 from io import StringIO
 from typing import Any
 
@@ -9,10 +10,12 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 from pytest_django import Settings
 
+from accounts.models import User
 from auditlog.models import Event
 from billing.models import InvoiceBasis, Subscription
-from companies.models import parse_org_number
+from companies.models import Company, parse_org_number
 from oidc.models import ClientProfile
+from services.access import Access, effective_access
 from services.models import Service
 from statuspage.models import Incident, IncidentState, PlannedUpdate, UpdateState
 from vop.lib.clock import local_date
@@ -43,6 +46,7 @@ def test_demo_data_makes_the_promised_world_once(settings: Settings) -> None:
     assert methods == {"client_secret_basic", "client_secret_post", "private_key_jwt", "none"}
     kinds = {client["kind"] for client in world["test_clients"]}
     assert kinds == {"basic", "post", "jwt", "public", "fapi2", "machine"}
+    check_mandates(world)
     check_the_past()
 
     events = Event.objects.count()
@@ -56,6 +60,23 @@ def test_demo_data_makes_the_promised_world_once(settings: Settings) -> None:
     follower = ClientProfile.objects.get(client__client_id="demo-test-basic")
     assert follower.backchannel_logout_uri == "http://localhost:9002/test/backchannel-logout"
     assert Service.objects.get(slug="lon").launch_url == "http://localhost:9002/lon/"
+
+
+def check_mandates(world: dict[str, Any]) -> None:
+    """The firm has twelve clients by mandates that hold, and people who work for them."""
+    [firm] = [c["org_number"] for c in world["companies"] if c["firm_kind"]]
+    mandates = world["mandates"]
+    assert {row["firm"] for row in mandates} == {firm}
+    assert len({row["client"] for row in mandates}) == 12
+    assert {row["package"] for row in mandates} == {"read", "operate", "sign", "admin"}
+    now = timezone.now()
+    assert all(datetime.fromisoformat(row["valid_until"]) > now for row in mandates)
+    moa = User.objects.get(email="moa@exempel.se")
+    client = Company.objects.get(org_number=mandates[0]["client"])
+    service = Service.objects.get(slug="bokforing")
+    decision = effective_access(moa, client, service, now)
+    assert isinstance(decision, Access)
+    assert decision.packages == {"read", "operate"}
 
 
 def check_the_past() -> None:
