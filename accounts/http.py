@@ -3,6 +3,7 @@
 from typing import cast
 
 from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.http import HttpRequest, HttpResponseRedirect
@@ -10,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.queries import get_authentication, has_totp
 from auditlog.actors import Actor
 from vop.lib.http import PlatformRequest, client_ip
 
@@ -68,6 +70,17 @@ def begin_second_factor(request: HttpRequest, *, next_url: str) -> HttpResponseR
     """Send a person to add an authenticator app; the last page of it leads on to `next_url`."""
     request.session[SECOND_FACTOR_NEXT] = next_url
     return HttpResponseRedirect(reverse("mfa_activate_totp"))
+
+
+def prove_second_factor(request: HttpRequest, *, next_url: str) -> HttpResponseRedirect:
+    """Send a signed-in person to prove a second factor, or to add one, and then to `next_url`."""
+    if not has_totp(cast("PersonRequest", request).user):
+        return begin_second_factor(request, next_url=next_url)
+    proof = get_authentication(request)
+    is_half = "pwd" in proof.amr or not proof.second_factor_at
+    # A code alone is one factor: who has shown nothing else is asked for the password first.
+    page = "mfa_reauthenticate" if is_half else "account_reauthenticate"
+    return redirect_to_login(next_url, reverse(page))
 
 
 def is_address(text: str) -> bool:

@@ -1,11 +1,12 @@
 """What is known of a person's proofs and sessions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from allauth.account.authentication import get_authentication_records
 from allauth.mfa.models import Authenticator
-from django.db.models import CharField, DateTimeField, Q
+from django.db.models import CharField, DateTimeField, Q, QuerySet
 from django.http import HttpRequest  # noqa: TID251 (what a session proves is known by its request)
 
 from accounts.models import Session, User
@@ -70,6 +71,19 @@ def has_fresh_proof(request: HttpRequest, *, now: datetime, within: timedelta) -
 def has_totp(user: User) -> bool:
     """Tell whether a person has an authenticator app."""
     return bool(Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).exists())
+
+
+def without_second_factor(people: QuerySet[User]) -> QuerySet[User]:
+    """Narrow people to those who have no authenticator app."""
+    totp = Authenticator.objects.filter(type=Authenticator.Type.TOTP)
+    return people.exclude(pk__in=totp.values("user_id"))
+
+
+def list_places(people: QuerySet[User], *, at: datetime, limit: int) -> Sequence[tuple[User, str]]:
+    """List from where some people are signed in now, the last seen first."""
+    rows = Session.of_people.live(at).filter(user__in=people).exclude(ip=None)
+    found = rows.select_related("user").defer("session_data").order_by("-seen_at", "session_key")
+    return [(row.user, row.ip) for row in found[:limit] if row.user and row.ip]
 
 
 def count_recovery_codes(user: User) -> int:

@@ -26,6 +26,12 @@ class CompanyEvent(EventType):
         Retention.SEVEN_YEARS,
         ("before", "after"),
     )
+    POLICY_CHANGED = (  # a network can be somebody's home
+        "company.policy_changed",
+        _("Security rules changed"),
+        Retention.SEVEN_YEARS,
+        ("changes",),
+    )
     CLOSED = "company.closed", _("Company closed"), Retention.SEVEN_YEARS
     IMPORTED = "import.run", _("Import done"), Retention.SEVEN_YEARS
     SELECTED = "company.selected", _("Company chosen"), Retention.NINETY_DAYS

@@ -2,16 +2,23 @@
 
 import functools
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Concatenate, ParamSpec, TypeAlias, TypeVar, cast
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
-from accounts.http import PersonRequest
+from accounts.http import AnyRequest, PersonRequest, prove_second_factor
+from accounts.queries import get_authentication
 from companies.access import get_membership_for, get_standing_for
-from companies.models import Assignment, Company, Membership, Permission
+from companies.models import Assignment, Company, Membership, Permission, Proof, Shortfall
 
 P = ParamSpec("P")
 R = TypeVar("R", bound=HttpResponseBase)
@@ -41,13 +48,19 @@ CompanyView: TypeAlias = Callable[Concatenate[CompanyRequest, P], R]
 WorkplaceView: TypeAlias = Callable[Concatenate[WorkplaceRequest, P], R]
 PageView: TypeAlias = Callable[Concatenate[HttpRequest, uuid.UUID, P], R]
 
+_REASONS: Mapping[Shortfall, str | Promise] = {
+    Shortfall.SECOND_FACTOR: _("%(company)s asks for a second factor. Give it here, then go on."),
+    Shortfall.AGE: _("%(company)s asks who you are again, because it was a while ago."),
+}
+
 
 def company_page(
     permission: Permission,
 ) -> Callable[[CompanyView[P, R]], PageView[P, R]]:
     """Open a view at `/c/<company_id>/…` to members with a permission.
 
-    Anonymous people are asked to sign in, outsiders get 404, members without the right 403.
+    Anonymous people are asked to sign in, outsiders get 404, members without the right 403. Whose
+    session falls short of the company's security rules is led to the missing proof, or refused.
     """
 
     def decorate(view: CompanyView[P, R]) -> PageView[P, R]:
@@ -59,6 +72,9 @@ def company_page(
             membership = get_membership_for(
                 company_request.user, company_id, permission, at=company_request.now
             )
+            way_to_proof = ask_for_proof(company_request, membership.company)
+            if way_to_proof is not None:
+                return cast("R", way_to_proof)
             company_request.membership = membership
             company_request.company = membership.company
             company_request.permissions = membership.permissions_at(company_request.now)
@@ -81,6 +97,9 @@ def workplace_page(view: WorkplaceView[P, R]) -> PageView[P, R]:
     ) -> R:
         workplace = cast("WorkplaceRequest", request)
         standing = get_standing_for(workplace.user, company_id, at=workplace.now)
+        way_to_proof = ask_for_proof(workplace, standing.company)
+        if way_to_proof is not None:
+            return cast("R", way_to_proof)
         workplace.membership = standing.membership
         workplace.assignment = standing.assignment
         workplace.company = standing.company
@@ -88,3 +107,34 @@ def workplace_page(view: WorkplaceView[P, R]) -> PageView[P, R]:
         return view(workplace, *args, **kwargs)
 
     return cast("PageView[P, R]", login_required(wrapper))
+
+
+def read_proof(request: AnyRequest) -> Proof:
+    """Return what is known of the session at the keyboard."""
+    proof = get_authentication(request)
+    return Proof(proof.auth_time, proof.has_second_factor, request.actor.ip)
+
+
+def ask_for_proof(request: PersonRequest, company: Company) -> HttpResponse | None:
+    """Return the way to what a session lacks of a company's rules, or nothing when it is enough.
+
+    Only work for that company asks for it, not the person's other companies or their own pages.
+    """
+    proof = read_proof(request)
+    shortfall = company.find_shortfall(proof, at=request.now)
+    if shortfall is None:
+        return None
+    if shortfall == Shortfall.NETWORK:
+        context = {"shut_company": company, "ip": proof.ip}
+        return render(request, "companies/outside_network.html", context, status=403)
+    messages.warning(request, str(_REASONS[shortfall]) % {"company": company.name})
+    following = _way_back(request, company)
+    if shortfall == Shortfall.AGE:
+        return redirect_to_login(following, reverse("account_reauthenticate"))
+    return prove_second_factor(request, next_url=following)
+
+
+def _way_back(request: PersonRequest, company: Company) -> str:
+    if request.method in {"GET", "HEAD"}:
+        return request.get_full_path()
+    return reverse("company_home", args=[company.pk])

@@ -31,6 +31,10 @@ FIELD_LABELS: Mapping[str, str | Promise] = {
     "invoice_reference": gettext_lazy("Your reference"),
     "invoice_delivery": gettext_lazy("How invoices are sent"),
     "e_invoice_address": gettext_lazy("E-invoice address"),
+    "requires_second_factor": gettext_lazy("Ask everybody for a second factor"),
+    "session_minutes": gettext_lazy("Minutes until a new proof"),
+    "email_domains": gettext_lazy("E-mail domains"),
+    "networks": gettext_lazy("Networks"),
 }
 _KEYS: Mapping[str, str | Promise] = {
     "role": gettext_lazy("Role"),

@@ -10,6 +10,7 @@ assignment_ended(sender=Assignment, assignment, actor, now): somebody no longer 
 person_blocked(sender=Block, block, actor, now): a client shut one person of its firms out.
 membership_end_set(sender=Membership, membership, before, actor, now): a membership ends by itself
 at `membership.valid_until` from now on, or doesn't; until now it would have at `before`.
+policy_changed(sender=Company, company, actor, now): a company asks something else of sessions.
 
 `membership` has `user` and `company` loaded, and its new state is saved already.
 A mandate has `client` and `firm` loaded, an assignment `user` and `mandate.client`, a block both.
@@ -25,3 +26,4 @@ firm_replaced = Signal()
 assignment_ended = Signal()
 person_blocked = Signal()
 membership_end_set = Signal()
+policy_changed = Signal()

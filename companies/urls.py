@@ -2,7 +2,17 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from companies.views import details, export, invitations, invite_many, log, members, roles, switch
+from companies.views import (
+    details,
+    export,
+    invitations,
+    invite_many,
+    log,
+    members,
+    policies,
+    roles,
+    switch,
+)
 
 app_name = "companies"
 
@@ -34,6 +44,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_COMPANY}leave/", members.leave, name="leave"),
     path(f"{_SENT}resend/", invitations.resend, name="resend_invitation"),
     path(f"{_SENT}revoke/", invitations.revoke, name="revoke_invitation"),
+    path(f"{_COMPANY}policies/", policies.policies, name="policies"),
+    path(f"{_COMPANY}policies/save/", policies.save, name="save_policies"),
     path(f"{_COMPANY}company/", details.details, name="details"),
     path(f"{_COMPANY}company/history/", details.history, name="history"),
     path(f"{_COMPANY}company/edit/", details.edit, name="edit"),

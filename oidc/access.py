@@ -5,7 +5,7 @@ from datetime import datetime
 from accounts.models import User
 from oidc.models import AccessToken, ClientProfile, Grant, MachineToken
 from oidc.queries import Admission, list_admissions
-from services.access import Access, effective_access, machine_access
+from services.access import Access, access_in_session, machine_access
 from vop.lib.errors import NotFound
 
 
@@ -13,7 +13,7 @@ def get_access_of_grant(grant: Grant, client: ClientProfile, *, at: datetime) ->
     """Return what the grant's person may do now, or nothing when the grant or the access ended."""
     if grant.revoked_at is not None or client.disabled_at is not None:
         return None
-    decision = effective_access(grant.user, grant.company, client.service, at)
+    decision = access_in_session(grant.user, grant.company, client.service, grant.proof, at)
     return decision if isinstance(decision, Access) else None
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from allauth.account.models import EmailAddress
@@ -19,7 +19,7 @@ from django.db.models import (
 from oidc_provider.models import UserConsent
 
 from accounts.models import User
-from companies.models import Company
+from companies.models import SESSION_MINUTES, Company
 from companies.queries import list_workplaces
 from oidc.models import (
     AccessToken,
@@ -218,10 +218,19 @@ def list_grants_in_doubt(*, at: datetime, limit: int = 500) -> Sequence[Grant]:
     )
     return list(
         Grant.objects.live()
-        .filter(~ground | switched_off)
+        .filter(~ground | switched_off | _outlived_session(at))
         .select_related("user", "company", "client__service", "client__client")
         .order_by("-created_at", "pk")[:limit]
     )
+
+
+def _outlived_session(at: datetime) -> Q:
+    """Match grants of sessions that are too old for what the company asks."""
+    matches = Q()
+    for minutes in SESSION_MINUTES:
+        ended = Q(company__session_minutes=minutes, auth_time__lte=at - timedelta(minutes=minutes))
+        matches |= ended
+    return matches
 
 
 def list_grants_of_session(session_ref: str) -> Sequence[Grant]:

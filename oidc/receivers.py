@@ -13,12 +13,13 @@ from accounts.models import User
 from accounts.queries import get_session_ref
 from auditlog.actors import Actor
 from companies import signals as company_signals
-from companies.models import Assignment, Block
+from companies.models import Assignment, Block, Company
 from oidc.models import Grant, RevocationReason
 from oidc.operations.grants import end_grants, end_grants_without_access, revoke_grants
 from services.access import Access, effective_access
 from services.models import Seat
 from services.signals import seat_ended
+from vop.lib import jobs
 from vop.lib.db import in_use_case
 
 
@@ -73,6 +74,12 @@ def end_grants_of_assignment(
 def end_grants_of_blocked(block: Block, actor: Actor, now: datetime, **kwargs: Any) -> None:
     """A client shut somebody out: what rested on a mandate ends."""
     end_grants_without_access(user=block.user, company=block.company, actor=actor, now=now)
+
+
+@receiver(company_signals.policy_changed)
+def look_at_grants_again(company: Company, **kwargs: Any) -> None:
+    """A company asks more of sessions: grants of those that fall short end, after the commit."""
+    jobs.enqueue("oidc.apply_policy", company_id=str(company.pk))
 
 
 @receiver([account_signals.password_changed, account_signals.password_reset])

@@ -1,9 +1,12 @@
 """The provider's regular work."""
 
+import uuid
+
 from celery import shared_task
 from django.utils import timezone
 
 from auditlog.actors import Actor
+from oidc.operations.grants import end_grants_outside_policy
 from oidc.operations.grants import end_lapsed_grants as end_lapsed
 from oidc.operations.housekeeping import purge_expired as purge
 from oidc.operations.keys import maintain_signing_keys
@@ -28,3 +31,8 @@ def deliver_logout(*, delivery_id: str) -> None:
 @shared_task(name="oidc.end_lapsed_grants")
 def end_lapsed_grants() -> None:
     end_lapsed(now=timezone.now())
+
+
+@shared_task(name="oidc.apply_policy")
+def apply_policy(*, company_id: str) -> None:
+    end_grants_outside_policy(company_id=uuid.UUID(company_id), now=timezone.now())

@@ -54,6 +54,7 @@ _COMPANY_PAGES = (
     _Page("billing:subscriptions", _("Subscriptions"), "subscriptions", Permission.BILLING_VIEW),
     _Page("billing:bases", _("Invoice bases"), "bases", Permission.BASIS_VIEW),
     _Page("stats:company", _("Statistics"), "statistics", Permission.STATISTICS_VIEW),
+    _Page("companies:policies", _("Security rules"), "security", Permission.POLICY_UPDATE),
     _Page("companies:log", _("Log"), "log", Permission.AUDIT_VIEW),
     _Page("companies:details", _("Company details"), "company"),
 )

@@ -10,6 +10,7 @@ from companies.forms.people import (
     RolesForm,
     choose_roles,
 )
+from companies.forms.policy import PolicyForm
 
 SEARCH_FROM = 10  # companies; fewer are seen at a glance
 
@@ -22,6 +23,7 @@ __all__ = [
     "InvoiceAddressForm",
     "LastDayForm",
     "LogForm",
+    "PolicyForm",
     "RegisterForm",
     "RolesForm",
     "choose_roles",

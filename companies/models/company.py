@@ -9,6 +9,7 @@ from django_countries.fields import CountryField
 from auditlog.actors import Ref
 from companies.models.countries import name_country
 from companies.models.numbers import format_org_number
+from companies.models.policy import PolicyFields, policy_constraints
 from vop.lib.db import UUIDModel
 
 
@@ -22,7 +23,7 @@ class CompanyQuerySet(models.QuerySet["Company"]):
         return self.order_by("name", "pk")
 
 
-class Company(UUIDModel):
+class Company(PolicyFields, UUIDModel):
     """A company, with exactly one main contact (the column is required) and its invoice address.
 
     `version` counts changes: a form that was shown at an older version is told so.
@@ -92,6 +93,7 @@ class Company(UUIDModel):
             models.UniqueConstraint(
                 fields=["country", "org_number"], name="org_number_is_unique_in_its_country"
             ),
+            *policy_constraints(),
             models.UniqueConstraint(
                 fields=["main_contact"], name="membership_is_main_contact_of_one_company"
             ),

@@ -29,7 +29,7 @@ ROLE_DESCRIPTIONS: Mapping[Role, str | Promise] = {
     Role.OWNER: _("everything, also who else is an owner"),
     Role.ADMIN: _("members, services and seats, orders, the log"),
     Role.BILLING: _("invoice address, orders and invoice bases"),
-    Role.SECURITY: _("the log, members and statistics, without changing anything"),
+    Role.SECURITY: _("security rules, the log, members and statistics"),
     Role.MEMBER: _("uses the services they have a seat in"),
     Role.AUDITOR: _("for a limited time, reads where it is let in"),
     Role.CLIENT_ADMIN: _("asks clients for mandates and assigns staff to them"),
@@ -164,6 +164,11 @@ class Permission(StrEnum):
         _("Download the log"),
         _("Take the log out as a file. That too stands in the log."),
     )
+    POLICY_UPDATE = (
+        "policy.update",
+        _("Set security rules"),
+        _("What the company asks of a sign-in, from where, and whose addresses may join."),
+    )
     STATISTICS_VIEW = (
         "statistics.view",
         _("See statistics"),
@@ -181,6 +186,7 @@ _SECURITY = frozenset(
         _P.AUDIT_EXPORT,
         _P.STATISTICS_VIEW,
         _P.MANDATE_VIEW,
+        _P.POLICY_UPDATE,
     }
 )
 _ADMIN = frozenset(

@@ -8,7 +8,12 @@ from companies.events import MemberEvent
 from companies.models import Invitation, Membership
 from companies.operations.invitations import audit_invitation, load_open
 from companies.operations.members import add_member
-from companies.operations.rules import InvitationGoneError, NotInvitedError, lock_company
+from companies.operations.rules import (
+    InvitationGoneError,
+    NotInvitedError,
+    check_address,
+    lock_company,
+)
 from vop.lib.db import use_case
 
 
@@ -18,7 +23,7 @@ def accept_invitation(
 ) -> Membership:
     """Make the invited person a member with the roles they were offered.
 
-    Raises: InvitationGoneError, NotInvitedError, AlreadyMemberError.
+    Raises: InvitationGoneError, NotInvitedError, EmailDomainError, AlreadyMemberError.
     """
     company = lock_company(invitation.company_id)
     current = load_open(invitation, company)
@@ -26,6 +31,7 @@ def accept_invitation(
         raise InvitationGoneError
     if user.email.lower() != current.email:
         raise NotInvitedError
+    check_address(company, current.email)
     current.accepted_at = now
     current.save(update_fields=["accepted_at"])
     audit_invitation(MemberEvent.INVITE_ACCEPTED, current, actor=actor, now=now)

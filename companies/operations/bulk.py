@@ -16,6 +16,7 @@ from companies.operations.rules import (
     AlreadyInvitedError,
     AlreadyMemberError,
     RowsRefusedError,
+    check_address,
     check_may,
     check_owner_rights,
     check_roles,
@@ -98,6 +99,7 @@ def _find_fault(company: Company, draft: Draft, permissions: frozenset[Permissio
         validate_email(draft.email)
         check_roles(company, draft.roles)
         check_owner_rights(permissions, draft.roles)
+        check_address(company, draft.email)
     except ValidationError:
         return _("This is no e-mail address.")
     except DomainError as error:

@@ -21,6 +21,7 @@ from companies.operations.import_rows import ImportRow
 from companies.operations.rules import (
     AUDITOR_DAYS,
     AlreadyMemberError,
+    EmailDomainError,
     FirmRoleError,
     RowsRefusedError,
     settled,
@@ -200,6 +201,8 @@ def _judge_member(
 ) -> Iterable[str]:
     if company and (company.pk, row.email) in known.members:
         yield str(AlreadyMemberError.message)
+    if company and not company.lets_in_address(row.email):
+        yield str(EmailDomainError.message)
     if row.email in first:
         yield _("The same person as on line %(line)s.") % {"line": first[row.email]}
     person = known.people.get(row.email)

@@ -14,6 +14,7 @@ from companies.operations.rules import (
     AlreadyMemberError,
     InvitationGoneError,
     JustSentError,
+    check_address,
     check_may,
     check_owner_rights,
     check_roles,
@@ -39,14 +40,15 @@ def invite_person(
 ) -> Invitation:
     """Send an offer to join the company with roles, good for two weeks.
 
-    Raises: NotAllowedError, NoRoleError, FirmRoleError, OwnerOnlyError, AlreadyMemberError,
-    AlreadyInvitedError.
+    Raises: NotAllowedError, NoRoleError, FirmRoleError, OwnerOnlyError, EmailDomainError,
+    AlreadyMemberError, AlreadyInvitedError.
     """
     company = lock_company(company.pk)
     permissions = check_may(acting, company, Permission.MEMBER_INVITE, at=now)
     check_roles(company, roles)
     check_owner_rights(permissions, roles)
     email = email.strip().lower()
+    check_address(company, email)
     members = Membership.objects.open(settled(now)).filter(company=company)
     if members.filter(user__email=email).exists():
         raise AlreadyMemberError
@@ -94,12 +96,13 @@ def resend_invitation(
 ) -> Invitation:
     """Send an invitation again, also one that ran out, good for another two weeks.
 
-    Raises: NotAllowedError, OwnerOnlyError, InvitationGoneError, JustSentError.
+    Raises: NotAllowedError, OwnerOnlyError, EmailDomainError, InvitationGoneError, JustSentError.
     """
     company = lock_company(invitation.company_id)
     permissions = check_may(acting, company, Permission.MEMBER_INVITE, at=now)
     current = load_open(invitation, company)
     check_owner_rights(permissions, current.role_set)
+    check_address(company, current.email)
     if current.expires_at > now + VALID_FOR - RESEND_AFTER:
         raise JustSentError
     current.expires_at = now + VALID_FOR

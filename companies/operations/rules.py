@@ -89,6 +89,10 @@ class InvitationGoneError(DomainError):
     message = _("This invitation has been used, withdrawn or has expired.")
 
 
+class EmailDomainError(DomainError):
+    message = _("The company lets in only addresses of its own domains. Choose another address.")
+
+
 class NotInvitedError(DomainError):
     message = _("The invitation was sent to another address than the one you are signed in with.")
 
@@ -167,6 +171,15 @@ def check_roles(company: Company, roles: Collection[Role]) -> None:
         raise NoRoleError
     if not company.is_firm and FIRM_ROLES & set(roles):
         raise FirmRoleError
+
+
+def check_address(company: Company, email: str) -> None:
+    """Refuse an e-mail address that the company's security rules don't let in.
+
+    Raises: EmailDomainError.
+    """
+    if not company.lets_in_address(email):
+        raise EmailDomainError
 
 
 def check_owner_rights(

@@ -12,7 +12,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from auditlog.actors import Ref
-from companies.models import Company
+from companies.models import Company, Proof
 from oidc.models.clients import ClientProfile
 from vop.lib.db import UUIDModel
 
@@ -127,6 +127,11 @@ class Grant(UUIDModel):
     def is_code_usable(self, at: datetime) -> bool:
         """Whether its code can still be redeemed."""
         return self.redeemed_at is None and self.revoked_at is None and self.code_expires_at > at
+
+    @property
+    def proof(self) -> Proof:
+        """What is known of its session; from where the person works, a service doesn't say."""
+        return Proof(self.auth_time, "mfa" in self.amr, ip=None)
 
 
 class AccessToken(models.Model):

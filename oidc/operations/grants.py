@@ -1,6 +1,7 @@
 """Granting, refusing and ending: what a person lets a service do for a company."""
 
 import secrets
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -282,6 +283,23 @@ def end_lapsed_grants(*, now: datetime) -> int:
                 now=now,
             )
     return ended
+
+
+@use_case
+def end_grants_outside_policy(*, company_id: uuid.UUID, now: datetime) -> int:
+    """End the grants of sessions that fall short of what a company asks of them now."""
+    grants = Grant.objects.live().filter(company_id=company_id).select_related("company")
+    ended = [
+        grant.pk
+        for grant in grants.order_by("pk").iterator()
+        if grant.company.find_shortfall(grant.proof, at=now) is not None
+    ]
+    return revoke_grants(
+        Grant.objects.filter(pk__in=ended),
+        reason=RevocationReason.ACCESS_LOST,
+        actor=Actor.system(),
+        now=now,
+    )
 
 
 @use_case

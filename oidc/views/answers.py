@@ -170,9 +170,10 @@ def show_sign_up(visit: Visit) -> HttpResponse:
     return _show(visit, "oidc/sign_up.html", context)
 
 
-def show_set_up(visit: Visit, person: Person) -> HttpResponse:
-    """Say that the service demands a second factor, and lead to setting one up."""
-    return _show(visit, "oidc/second_factor.html", _own(visit, person, visit.pending))
+def show_set_up(visit: Visit, person: Person, company: Company | None = None) -> HttpResponse:
+    """Say that the service, or the company, asks for a second factor; lead to setting one up."""
+    context = {**_own(visit, person, visit.pending), "asking_company": company}
+    return _show(visit, "oidc/second_factor.html", context)
 
 
 def _own(visit: Visit, person: Person, pending: Pending) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from django.urls import reverse
 
 from accounts.http import AnyRequest, is_address
 from accounts.operations import SessionGoneError
+from companies.http import read_proof
 from companies.models import Company
 from companies.queries import get_workplace
 from oidc.forms import Pending
@@ -24,7 +25,7 @@ from oidc.protocol.errors import AuthorizationError, UnusableRequestError
 from oidc.protocol.step_up import choose_acr
 from oidc.queries import list_companies_of, list_consented_scopes
 from oidc.views import answers
-from oidc.views.step_up import lead_to_second_factor
+from oidc.views.step_up import lead_to_company_proof, lead_to_second_factor
 from oidc.views.visits import (
     Person,
     Question,
@@ -34,7 +35,7 @@ from oidc.views.visits import (
     read_person,
     read_question,
 )
-from services.access import Access, NoAccess, Refusal, effective_access
+from services.access import Access, NoAccess, Refusal, access_in_session
 
 
 def proceed(
@@ -111,9 +112,12 @@ def _decide_access(
 ) -> HttpResponse:
     if company is None:
         return _refuse(visit, question, person, None, NoAccess(Refusal.NOT_A_MEMBER))
-    decision = effective_access(person.user, company, visit.client.service, visit.request.now)
+    decision = access_in_session(
+        person.user, company, visit.client.service, read_proof(visit.request), visit.request.now
+    )
     if isinstance(decision, NoAccess):
-        return _refuse(visit, question, person, company, decision)
+        way_on = lead_to_company_proof(visit, question, person, company, decision.reason)
+        return way_on or _refuse(visit, question, person, company, decision)
     # Once the company is known, so that nobody proves or sets up a factor in vain.
     step_up = lead_to_second_factor(visit, question, person)
     if step_up is not None:

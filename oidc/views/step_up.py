@@ -7,13 +7,15 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpResponse
 from django.urls import reverse
 
-from accounts.http import begin_second_factor
+from accounts.http import begin_second_factor, prove_second_factor
 from accounts.queries import has_totp
+from companies.models import Company
 from oidc.http import SESSION_TARGET
 from oidc.protocol.errors import AuthorizationError
 from oidc.protocol.step_up import is_proof_enough, read_demand
 from oidc.views import answers
 from oidc.views.visits import Person, Question, Visit, make_way_back
+from services.access import Refusal
 
 
 def lead_to_second_factor(visit: Visit, question: Question, person: Person) -> HttpResponse | None:
@@ -38,7 +40,28 @@ def lead_to_second_factor(visit: Visit, question: Question, person: Person) -> H
         return None
     if question.is_silent:
         raise AuthorizationError("login_required" if has_one else "interaction_required")
-    return _ask_to_prove(visit, person) if has_one else answers.show_set_up(visit, person)
+    return _ask_to_prove(visit) if has_one else answers.show_set_up(visit, person)
+
+
+def lead_to_company_proof(
+    visit: Visit, question: Question, person: Person, company: Company, reason: Refusal
+) -> HttpResponse | None:
+    """Return the page that asks for what a company's rules miss; nothing where no proof helps.
+
+    Asked once the company is known, and only of those who could work for it.
+
+    Raises: AuthorizationError.
+    """
+    if reason not in {Refusal.SECOND_FACTOR_MISSING, Refusal.SESSION_TOO_OLD}:
+        return None
+    if reason == Refusal.SESSION_TOO_OLD:
+        if question.is_silent:
+            raise AuthorizationError("login_required")
+        return _lead_to(visit, "account_reauthenticate")
+    has_one = has_totp(person.user)
+    if question.is_silent:
+        raise AuthorizationError("login_required" if has_one else "interaction_required")
+    return _ask_to_prove(visit) if has_one else answers.show_set_up(visit, person, company)
 
 
 def begin_set_up(visit: Visit) -> HttpResponse:
@@ -46,9 +69,11 @@ def begin_set_up(visit: Visit) -> HttpResponse:
     return begin_second_factor(visit.request, next_url=make_way_back(visit))
 
 
-def _ask_to_prove(visit: Visit, person: Person) -> HttpResponse:
+def _ask_to_prove(visit: Visit) -> HttpResponse:
     visit.request.session[SESSION_TARGET] = visit.address.redirect_uri
-    is_half = "pwd" in person.session.amr or not person.session.second_factor_at
-    # A code alone is one factor: who has shown nothing else is asked for the password first.
-    page = "mfa_reauthenticate" if is_half else "account_reauthenticate"
+    return prove_second_factor(visit.request, next_url=make_way_back(visit))
+
+
+def _lead_to(visit: Visit, page: str) -> HttpResponse:
+    visit.request.session[SESSION_TARGET] = visit.address.redirect_uri
     return redirect_to_login(make_way_back(visit), reverse(page))

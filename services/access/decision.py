@@ -10,7 +10,7 @@ no dates: it holds for every instant asked about.
 
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -19,7 +19,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from companies.models import Company
+from companies.models import Company, Proof
 from services.access.grounds import (
     Ground,
     Holding,
@@ -43,6 +43,9 @@ REFUSAL_TEXTS: Mapping[Refusal, str | Promise] = {
     Refusal.SERVICE_NOT_OFFERED: _("The service is not offered any more."),
     Refusal.NOT_ENTITLED: _("The company has not bought the service."),
     Refusal.NO_SEAT: _("You have no seat in the service."),
+    Refusal.OUTSIDE_NETWORK: _("The company lets people in only from its own networks."),
+    Refusal.SECOND_FACTOR_MISSING: _("The company asks for a second factor."),
+    Refusal.SESSION_TOO_OLD: _("The company asks who you are again."),
 }
 
 
@@ -107,6 +110,27 @@ def effective_access(person: User, company: Company, service: Service, at: datet
     """Decide whether a person may use a service for a company at an instant. Two queries."""
     [(_service, decision)] = effective_access_to_each(person, company, [service], at)
     return decision
+
+
+def access_in_session(
+    person: User, company: Company, service: Service, proof: Proof, at: datetime
+) -> Decision:
+    """Decide the same for a session: within what the company's security rules ask of it.
+
+    The answer holds at most as long as the session counts there. Two queries, as without it.
+    """
+    decision = effective_access(person, company, service, at)
+    if isinstance(decision, NoAccess):
+        return decision
+    shortfall = company.find_shortfall(proof, at=at)
+    if shortfall is not None:
+        return NoAccess(Refusal(shortfall.value))
+    end = company.end_of_session(proof)
+    if end is None:
+        return decision
+    return Access(
+        tuple(replace(each, until=earliest([each.until, end])) for each in decision.grounds)
+    )
 
 
 def effective_access_to_each(

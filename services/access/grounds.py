@@ -47,6 +47,9 @@ class Refusal(StrEnum):
     SERVICE_NOT_OFFERED = "service_not_offered"
     NOT_ENTITLED = "not_entitled"
     NO_SEAT = "no_seat"
+    OUTSIDE_NETWORK = "outside_network"
+    SECOND_FACTOR_MISSING = "second_factor_missing"
+    SESSION_TOO_OLD = "session_too_old"
 
 
 @dataclass(frozen=True, slots=True)

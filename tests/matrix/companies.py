@@ -44,6 +44,8 @@ RULES: Mapping[str, Rule] = {
     "companies:history": company(Permission.BILLING_UPDATE),
     "companies:edit": company(Permission.COMPANY_UPDATE, GET, POST),
     "companies:edit_invoice_address": company(Permission.BILLING_UPDATE, GET, POST),
+    "companies:policies": company(Permission.POLICY_UPDATE, GET, POST),
+    "companies:save_policies": company(Permission.POLICY_UPDATE, POST),
     "companies:log": company(Permission.AUDIT_VIEW),
     "companies:export_log": company(Permission.AUDIT_EXPORT, POST),
     "companies:invitation": public(),
