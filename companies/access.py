@@ -8,7 +8,16 @@ from django.core import signing
 from django.core.exceptions import PermissionDenied
 
 from accounts.models import User
-from companies.models import Assignment, Block, Company, Invitation, Mandate, Membership, Permission
+from companies.models import (
+    Assignment,
+    Block,
+    Company,
+    Invitation,
+    Mandate,
+    Membership,
+    Permission,
+    SupportGrant,
+)
 from companies.queries import (
     get_assigned_person,
     get_assignment,
@@ -141,6 +150,17 @@ def get_block_for(company: Company, block_id: uuid.UUID) -> Block:
     if block is None:
         raise NotFound
     return block
+
+
+def get_support_grant_for(company: Company, grant_id: uuid.UUID) -> SupportGrant:
+    """Return an access of support to the company of a page.
+
+    Raises: NotFound.
+    """
+    grant = SupportGrant.objects.filter(company=company, pk=grant_id).first()
+    if grant is None:
+        raise NotFound
+    return grant
 
 
 def sign_invitation(invitation: Invitation) -> str:

@@ -1,5 +1,6 @@
 """Companies as staff see them: found, read and registered; the customer changes them."""
 
+import uuid
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,18 +13,21 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.http import AnyRequest
-from companies.forms import ImportForm, RegisterForm
+from accounts.http import AnyRequest, PersonRequest
+from companies.forms import BreakGlassForm, ImportForm, RegisterForm
 from companies.models import Company, Invitation, Membership
 from companies.operations import (
     RowsRefusedError,
+    break_glass,
     check_import,
     import_companies,
+    record_look,
     register_company_for,
 )
+from companies.queries import get_support_grant
 from companies.rendering import list_with_faults
 from vop.lib.admin import ReadOnlyInline
-from vop.lib.errors import DomainError
+from vop.lib.errors import DomainError, NotFound
 from vop.lib.tables import WORKBOOK, write_csv, write_workbook
 
 MOST_SHOWN = 200  # rows of a file to import; the wrong ones come first
@@ -223,10 +227,63 @@ class CompanyAdmin(ImportPages):
     ) -> HttpResponse:
         """Adding is registering: a form of our own, and an operation."""
         if object_id is not None:
-            return super().changeform_view(request, object_id, form_url, extra_context)
+            closed = self._look(cast("PersonRequest", request), object_id)
+            return closed or super().changeform_view(request, object_id, form_url, extra_context)
         if not self.has_add_permission(request):
             raise PermissionDenied
         return self._register(cast("AnyRequest", request))
+
+    def _look(self, request: PersonRequest, object_id: str) -> HttpResponse | None:
+        """Tell the company that its data are looked at; without a grant, return the shut door."""
+        company = self.get_object(request, object_id)
+        if company is None or not self.has_view_permission(request, company):
+            return None  # Django says so in its own way
+        grant = get_support_grant(request.user, company.pk, at=request.now)
+        if grant is None:
+            return self._show_door(request, company, BreakGlassForm())
+        page = "admin:companies_company_change"
+        record_look(grant=grant, page=page, actor=request.actor, now=request.now)
+        return None
+
+    def break_glass(self, request: HttpRequest, company_id: uuid.UUID) -> HttpResponse:
+        """Let oneself in for hours, with a reason that the company reads."""
+        company = self.get_object(request, str(company_id))
+        if company is None:
+            raise NotFound
+        if not self.has_view_permission(request, company):
+            raise PermissionDenied
+        who = cast("PersonRequest", request)
+        form = BreakGlassForm(request.POST if request.method == "POST" else None)
+        if form.is_valid():
+            break_glass(
+                company=company,
+                user=who.user,
+                reason=form.cleaned_data["reason"],
+                actor=who.actor,
+                now=who.now,
+            )
+            messages.warning(request, gettext("The company has been told."))
+            return redirect("admin:companies_company_change", company.pk)
+        return self._show_door(request, company, form)
+
+    def _show_door(
+        self, request: HttpRequest, company: Company, form: BreakGlassForm
+    ) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": company.name,
+            "company": company,
+            "form": form,
+            "changelist_url": reverse("admin:companies_company_changelist"),
+        }
+        status = 422 if form.errors else 403
+        return render(request, "companies/admin/door.html", context, status=status)
+
+    def get_urls(self) -> list[URLPattern]:
+        door = self.admin_site.admin_view(self.break_glass)
+        name = "companies_company_break_glass"
+        return [path("<uuid:company_id>/break-glass/", door, name=name), *super().get_urls()]
 
     def _register(self, request: AnyRequest) -> HttpResponse:
         form = RegisterForm(request.POST if request.method == "POST" else None)
@@ -244,7 +301,7 @@ class CompanyAdmin(ImportPages):
             else:
                 done = gettext("%(name)s is registered; the owner gets a mail.")
                 messages.success(request, done % {"name": company.name})
-                return redirect("admin:companies_company_change", company.pk)
+                return redirect("admin:companies_company_changelist")
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,

@@ -90,3 +90,25 @@ class AssignmentEvent(EventType):
     ENDED = "assignment.ended", _("Assignment ended"), Retention.SEVEN_YEARS
     BLOCKED = "assignment.blocked", _("Person of a firm blocked"), Retention.SEVEN_YEARS
     UNBLOCKED = "assignment.unblocked", _("Person of a firm let in again"), Retention.SEVEN_YEARS
+
+
+class SupportEvent(EventType):
+    OPENED = (
+        "support_grant.opened",
+        _("Support let in"),
+        Retention.SEVEN_YEARS,
+        ("reason",),
+    )
+    ENDED = "support_grant.ended", _("Support shut out"), Retention.SEVEN_YEARS
+    BREAK_GLASS = (
+        "break_glass.used",
+        _("Emergency access by our staff"),
+        Retention.SEVEN_YEARS,
+        ("reason",),
+    )
+    LOOKED = (
+        "staff.company_viewed",
+        _("Our staff looked at your data"),
+        Retention.THIRTEEN_MONTHS,
+        ("reason",),
+    )

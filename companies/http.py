@@ -8,6 +8,7 @@ from typing import Concatenate, ParamSpec, TypeAlias, TypeVar, cast
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -18,7 +19,19 @@ from django.utils.translation import gettext_lazy as _
 from accounts.http import AnyRequest, PersonRequest, prove_second_factor
 from accounts.queries import get_authentication
 from companies.access import get_membership_for, get_standing_for
-from companies.models import Assignment, Company, Membership, Permission, Proof, Shortfall
+from companies.models import (
+    SUPPORT_PERMISSIONS,
+    Assignment,
+    Company,
+    Membership,
+    Permission,
+    Proof,
+    Shortfall,
+    SupportGrant,
+)
+from companies.operations import SupportEndedError, record_look
+from companies.queries import get_support_grant
+from vop.lib.errors import NotFound
 
 P = ParamSpec("P")
 R = TypeVar("R", bound=HttpResponseBase)
@@ -30,6 +43,7 @@ class CompanyRequest(PersonRequest):
     membership: Membership
     company: Company
     permissions: frozenset[Permission]
+    support_grant: SupportGrant  # only where a member of staff looks
 
 
 class WorkplaceRequest(PersonRequest):
@@ -42,12 +56,14 @@ class WorkplaceRequest(PersonRequest):
     assignment: Assignment | None
     company: Company
     permissions: frozenset[Permission]
+    support_grant: SupportGrant  # only where a member of staff looks
 
 
 CompanyView: TypeAlias = Callable[Concatenate[CompanyRequest, P], R]
 WorkplaceView: TypeAlias = Callable[Concatenate[WorkplaceRequest, P], R]
 PageView: TypeAlias = Callable[Concatenate[HttpRequest, uuid.UUID, P], R]
 
+_LOOKS = {"GET", "HEAD"}
 _REASONS: Mapping[Shortfall, str | Promise] = {
     Shortfall.SECOND_FACTOR: _("%(company)s asks for a second factor. Give it here, then go on."),
     Shortfall.AGE: _("%(company)s asks who you are again, because it was a while ago."),
@@ -60,7 +76,8 @@ def company_page(
     """Open a view at `/c/<company_id>/…` to members with a permission.
 
     Anonymous people are asked to sign in, outsiders get 404, members without the right 403. Whose
-    session falls short of the company's security rules is led to the missing proof, or refused.
+    session falls short of the company's security rules is led to the missing proof, or refused. Our
+    staff may look with a grant of the company, and each look is in the company's log.
     """
 
     def decorate(view: CompanyView[P, R]) -> PageView[P, R]:
@@ -69,9 +86,13 @@ def company_page(
             request: HttpRequest, company_id: uuid.UUID, *args: P.args, **kwargs: P.kwargs
         ) -> R:
             company_request = cast("CompanyRequest", request)
-            membership = get_membership_for(
-                company_request.user, company_id, permission, at=company_request.now
-            )
+            try:
+                membership = get_membership_for(
+                    company_request.user, company_id, permission, at=company_request.now
+                )
+            except NotFound:
+                open_to_support(company_request, company_id, permission)
+                return view(company_request, *args, **kwargs)
             way_to_proof = ask_for_proof(company_request, membership.company)
             if way_to_proof is not None:
                 return cast("R", way_to_proof)
@@ -96,7 +117,12 @@ def workplace_page(view: WorkplaceView[P, R]) -> PageView[P, R]:
         request: HttpRequest, company_id: uuid.UUID, *args: P.args, **kwargs: P.kwargs
     ) -> R:
         workplace = cast("WorkplaceRequest", request)
-        standing = get_standing_for(workplace.user, company_id, at=workplace.now)
+        try:
+            standing = get_standing_for(workplace.user, company_id, at=workplace.now)
+        except NotFound:
+            open_to_support(workplace, company_id, Permission.COMPANY_VIEW)
+            workplace.assignment = None
+            return view(workplace, *args, **kwargs)
         way_to_proof = ask_for_proof(workplace, standing.company)
         if way_to_proof is not None:
             return cast("R", way_to_proof)
@@ -107,6 +133,32 @@ def workplace_page(view: WorkplaceView[P, R]) -> PageView[P, R]:
         return view(workplace, *args, **kwargs)
 
     return cast("PageView[P, R]", login_required(wrapper))
+
+
+def open_to_support(
+    request: CompanyRequest | WorkplaceRequest, company_id: uuid.UUID, permission: Permission
+) -> None:
+    """Let a member of staff look, and tell the company first; nothing can be changed that way.
+
+    Raises: NotFound without a grant or a second factor, PermissionDenied for anything but looking.
+    """
+    grant = get_support_grant(request.user, company_id, at=request.now)
+    if grant is None or not read_proof(request).has_second_factor:
+        raise NotFound
+    if permission not in SUPPORT_PERMISSIONS or request.method not in _LOOKS:
+        raise PermissionDenied
+    page = request.resolver_match.view_name if request.resolver_match else ""
+    try:
+        record_look(grant=grant, page=page, actor=request.actor, now=request.now)
+    except SupportEndedError as error:  # this very moment
+        raise NotFound from error
+    # Stands in for what staff don't have; it is never saved, and so holds no role.
+    request.membership = Membership(
+        company=grant.company, user=request.user, valid_from=grant.valid_from
+    )
+    request.company = grant.company
+    request.permissions = SUPPORT_PERMISSIONS
+    request.support_grant = grant
 
 
 def read_proof(request: AnyRequest) -> Proof:
@@ -135,6 +187,6 @@ def ask_for_proof(request: PersonRequest, company: Company) -> HttpResponse | No
 
 
 def _way_back(request: PersonRequest, company: Company) -> str:
-    if request.method in {"GET", "HEAD"}:
+    if request.method in _LOOKS:
         return request.get_full_path()
     return reverse("company_home", args=[company.pk])

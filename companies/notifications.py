@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from companies.access import sign_invitation
-from companies.models import Company, Invitation, Mandate, Membership, Permission
+from companies.models import Company, Invitation, Mandate, Membership, Permission, SupportGrant
 from companies.queries import list_people_who_may
 from vop.lib.clock import local_date
 from vop.lib.mail import enqueue_mail
@@ -116,6 +116,23 @@ def _tell(
                 # The page stands in the room that knows what a mandate covers.
                 "path": reverse("services:mandate", args=[company.pk, mandate.pk]),
                 **facts,
+            },
+            language=user.language,
+        )
+
+
+def send_break_glass(grant: SupportGrant, *, at: datetime) -> None:
+    """Tell those who could have let support in that somebody of ours went in by themselves."""
+    for user in list_people_who_may(Permission.SUPPORT_GRANT, grant.company_id, at=at):
+        enqueue_mail(
+            to=user.email,
+            template="companies/break_glass",
+            context={
+                "name": user.full_name,
+                "company": grant.company.name,
+                "staff": grant.opened_by.display_name,
+                "reason": grant.reason,
+                "path": reverse("companies:support", args=[grant.company_id]),
             },
             language=user.language,
         )

@@ -21,6 +21,7 @@ from companies.models import (
     Permission,
     Role,
     RoleGrant,
+    SupportGrant,
 )
 from vop.lib.statements import Parameter, Query
 
@@ -151,12 +152,15 @@ def get_assignment(user: User, company_id: uuid.UUID, *, at: datetime) -> Assign
 
 
 def get_workplace(user: User, company_id: uuid.UUID, *, at: datetime) -> Company | None:
-    """Return a company that a person may act for, as a member or through a firm, or nothing."""
+    """Return a company that a person may act for, as a member, through a firm or as support."""
     membership = get_membership(user, company_id, at=at)
     if membership is not None:
         return membership.company
     assignment = get_assignment(user, company_id, at=at)
-    return assignment.mandate.client if assignment else None
+    if assignment is not None:
+        return assignment.mandate.client
+    support = get_support_grant(user, company_id, at=at)
+    return support.company if support else None
 
 
 def get_company_details(company_id: uuid.UUID) -> Company:
@@ -360,6 +364,27 @@ def list_consents(mandate: Mandate) -> Sequence[MandateConsent]:
     """List what the parties said yes to, first who asked."""
     rows = MandateConsent.objects.filter(mandate=mandate).select_related("person")
     return list(rows.order_by("given_at", "pk"))
+
+
+def get_support_grant(user: User, company_id: uuid.UUID, *, at: datetime) -> SupportGrant | None:
+    """Return what lets a member of staff look at a company's data, or nothing."""
+    if not (user.is_staff and user.is_active):
+        return None
+    grants = SupportGrant.objects.in_force(at).for_staff(user.pk)
+    found = grants.filter(company_id=company_id, company__closed_at=None)
+    return found.select_related("company").newest_first().first()
+
+
+def list_support_grants(company_id: uuid.UUID, *, limit: int = 50) -> Sequence[SupportGrant]:
+    """List when support was or is let in, newest first."""
+    grants = SupportGrant.objects.filter(company_id=company_id).select_related("opened_by")
+    return list(grants.newest_first()[:limit])
+
+
+def list_supported_companies(user: User, *, at: datetime) -> QuerySet[SupportGrant, uuid.UUID]:
+    """List the keys of the companies whose data a member of staff may look at."""
+    grants = SupportGrant.objects.in_force(at).for_staff(user.pk)
+    return grants.values_list("company_id", flat=True)
 
 
 def list_replaceable(mandate: Mandate, *, at: datetime) -> Sequence[Mandate]:

@@ -11,6 +11,7 @@ person_blocked(sender=Block, block, actor, now): a client shut one person of its
 membership_end_set(sender=Membership, membership, before, actor, now): a membership ends by itself
 at `membership.valid_until` from now on, or doesn't; until now it would have at `before`.
 policy_changed(sender=Company, company, actor, now): a company asks something else of sessions.
+support_ended(sender=SupportGrant, grant, actor, now): a company shut our staff out again.
 
 `membership` has `user` and `company` loaded, and its new state is saved already.
 A mandate has `client` and `firm` loaded, an assignment `user` and `mandate.client`, a block both.
@@ -27,3 +28,4 @@ assignment_ended = Signal()
 person_blocked = Signal()
 membership_end_set = Signal()
 policy_changed = Signal()
+support_ended = Signal()

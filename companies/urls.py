@@ -11,6 +11,7 @@ from companies.views import (
     members,
     policies,
     roles,
+    support,
     switch,
 )
 
@@ -44,6 +45,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_COMPANY}leave/", members.leave, name="leave"),
     path(f"{_SENT}resend/", invitations.resend, name="resend_invitation"),
     path(f"{_SENT}revoke/", invitations.revoke, name="revoke_invitation"),
+    path(f"{_COMPANY}support/", support.support, name="support"),
+    path(f"{_COMPANY}support/let-in/", support.let_in, name="let_support_in"),
+    path(f"{_COMPANY}support/<uuid:grant_id>/end/", support.shut_out, name="shut_support_out"),
     path(f"{_COMPANY}policies/", policies.policies, name="policies"),
     path(f"{_COMPANY}policies/save/", policies.save, name="save_policies"),
     path(f"{_COMPANY}company/", details.details, name="details"),

@@ -37,7 +37,10 @@ _AT = Parameter("at", DateTimeField())
 _DIGEST = Parameter("digest", CharField())
 _CLIENT_ID = Parameter("client_id", CharField())
 # What token traffic reads of each row; every text more is decoded at every request for nothing.
-_COMPANY_FIELDS = ("id", "name", "org_number", "country", "closed_at")
+_COMPANY_FIELDS = (
+    "id", "name", "org_number", "country", "closed_at",
+    "requires_second_factor", "session_minutes",  # what the company asks of a session
+)  # fmt: skip
 _PERSON_FIELDS = ("id", "sub", "email", "full_name", "language", "is_active")
 _SERVICE_FIELDS = ("id", "slug", "name", "is_active", "is_first_party")
 _LIBRARY_FIELDS = ("id", "client_id", "name", "_scope", "_redirect_uris")

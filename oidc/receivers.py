@@ -13,7 +13,7 @@ from accounts.models import User
 from accounts.queries import get_session_ref
 from auditlog.actors import Actor
 from companies import signals as company_signals
-from companies.models import Assignment, Block, Company
+from companies.models import Assignment, Block, Company, SupportGrant
 from oidc.models import Grant, RevocationReason
 from oidc.operations.grants import end_grants, end_grants_without_access, revoke_grants
 from services.access import Access, effective_access
@@ -74,6 +74,14 @@ def end_grants_of_assignment(
 def end_grants_of_blocked(block: Block, actor: Actor, now: datetime, **kwargs: Any) -> None:
     """A client shut somebody out: what rested on a mandate ends."""
     end_grants_without_access(user=block.user, company=block.company, actor=actor, now=now)
+
+
+@receiver(company_signals.support_ended)
+def end_grants_of_support(grant: SupportGrant, actor: Actor, now: datetime, **kwargs: Any) -> None:
+    """A company shut our staff out: what rested on that alone ends."""
+    held = Grant.objects.live().filter(company=grant.company)
+    for user in User.objects.filter(is_staff=True, pk__in=held.values("user_id")).order_by("pk"):
+        end_grants_without_access(user=user, company=grant.company, actor=actor, now=now)
 
 
 @receiver(company_signals.policy_changed)

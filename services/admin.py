@@ -1,5 +1,6 @@
 """The catalogue and who has what of it, for staff. Every change is an operation."""
 
+import uuid
 from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import admin, messages
@@ -11,7 +12,9 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.http import AnyRequest
+from accounts.http import AnyRequest, PersonRequest
+from companies.operations import record_look
+from companies.queries import get_support_grant, list_supported_companies
 from services.forms import RoleFormSet, ServiceForm, describe_roles
 from services.models import Entitlement, Seat, Service, ServiceRole
 from services.operations import (
@@ -117,7 +120,29 @@ class SeatAdmin(ReadOnlyAdmin):
     actions = ["release"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Seat]:
-        return Seat.objects.with_names()
+        """Only of companies that let staff look: seats say who works with what."""
+        who = cast("PersonRequest", request)
+        open_to_staff = list_supported_companies(who.user, at=who.now)
+        return Seat.objects.with_names().filter(entitlement__company__in=open_to_staff)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if self.has_view_permission(request):
+            _tell_companies(cast("PersonRequest", request))
+        return super().changelist_view(request, extra_context)
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        seat = self.get_object(request, object_id) if object_id else None
+        if seat is not None and self.has_view_permission(request, seat):
+            _tell_companies(cast("PersonRequest", request), seat.entitlement.company_id)
+        return super().changeform_view(request, object_id, form_url, extra_context)
 
     @admin.display(description=_("person"), ordering="membership__user__full_name")
     def person(self, seat: Seat) -> str:
@@ -145,6 +170,15 @@ class SeatAdmin(ReadOnlyAdmin):
 
     def has_release_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("services.change_seat")
+
+
+def _tell_companies(request: PersonRequest, *only: uuid.UUID) -> None:
+    """Tell those that let this member of staff look that their seats are looked at."""
+    for company_id in only or list_supported_companies(request.user, at=request.now).distinct():
+        grant = get_support_grant(request.user, company_id, at=request.now)
+        if grant is not None:
+            page = "admin:services_seat_changelist"
+            record_look(grant=grant, page=page, actor=request.actor, now=request.now)
 
 
 def _build_forms(request: HttpRequest, service: Service | None) -> tuple[ServiceForm, Any]:

@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts.http import signed_in_user
-from companies.models import Company, Permission
+from companies.models import Company, Permission, SupportGrant
 from companies.queries import list_recent_companies
 
 THEMES = {"": _("Automatic"), "light": _("Light"), "dark": _("Dark")}
@@ -55,6 +55,7 @@ _COMPANY_PAGES = (
     _Page("billing:bases", _("Invoice bases"), "bases", Permission.BASIS_VIEW),
     _Page("stats:company", _("Statistics"), "statistics", Permission.STATISTICS_VIEW),
     _Page("companies:policies", _("Security rules"), "security", Permission.POLICY_UPDATE),
+    _Page("companies:support", _("Support access"), "staff", Permission.SUPPORT_GRANT),
     _Page("companies:log", _("Log"), "log", Permission.AUDIT_VIEW),
     _Page("companies:details", _("Company details"), "company"),
 )
@@ -75,6 +76,11 @@ class Portal:
     def company(self) -> Company | None:
         """The company that the page is about, once the gate let the person in."""
         return getattr(self._request, "company", None)
+
+    @property
+    def support_grant(self) -> SupportGrant | None:
+        """What lets a member of staff look at this company, when that is who looks."""
+        return getattr(self._request, "support_grant", None)
 
     @property
     def status_url(self) -> str:

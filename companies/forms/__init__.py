@@ -11,11 +11,13 @@ from companies.forms.people import (
     choose_roles,
 )
 from companies.forms.policy import PolicyForm
+from companies.forms.support import BreakGlassForm, SupportForm
 
 SEARCH_FROM = 10  # companies; fewer are seen at a glance
 
 __all__ = [
     "SEARCH_FROM",
+    "BreakGlassForm",
     "CompanyForm",
     "ImportForm",
     "InviteForm",
@@ -26,5 +28,6 @@ __all__ = [
     "PolicyForm",
     "RegisterForm",
     "RolesForm",
+    "SupportForm",
     "choose_roles",
 ]

@@ -48,15 +48,27 @@ from companies.models.roles import (
     Permission,
     Role,
 )
+from companies.models.support import (
+    EMERGENCY_LASTS,
+    MOST_SUPPORT_DAYS,
+    SUPPORT_DAYS,
+    SUPPORT_PERMISSIONS,
+    SupportGrant,
+    SupportGrantQuerySet,
+)
 
 __all__ = [
+    "EMERGENCY_LASTS",
     "FIRM_ROLES",
     "LONGEST",
     "MANDATE_STATE_LABELS",
+    "MOST_SUPPORT_DAYS",
     "POLICY_FIELDS",
     "ROLE_DESCRIPTIONS",
     "ROLE_PERMISSIONS",
     "SESSION_MINUTES",
+    "SUPPORT_DAYS",
+    "SUPPORT_PERMISSIONS",
     "Assignment",
     "AssignmentQuerySet",
     "Block",
@@ -81,6 +93,8 @@ __all__ = [
     "RoleGrant",
     "RoleGrantQuerySet",
     "Shortfall",
+    "SupportGrant",
+    "SupportGrantQuerySet",
     "VatNumberError",
     "is_within",
     "list_countries",

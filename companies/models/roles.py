@@ -169,6 +169,11 @@ class Permission(StrEnum):
         _("Set security rules"),
         _("What the company asks of a sign-in, from where, and whose addresses may join."),
     )
+    SUPPORT_GRANT = (
+        "support.grant",
+        _("Let support in"),
+        _("Let our staff read the company's data for some days, see each look, and end it."),
+    )
     STATISTICS_VIEW = (
         "statistics.view",
         _("See statistics"),
@@ -187,6 +192,7 @@ _SECURITY = frozenset(
         _P.STATISTICS_VIEW,
         _P.MANDATE_VIEW,
         _P.POLICY_UPDATE,
+        _P.SUPPORT_GRANT,
     }
 )
 _ADMIN = frozenset(
@@ -207,6 +213,7 @@ _ADMIN = frozenset(
         _P.MANDATE_VIEW,
         _P.MANDATE_REQUEST,
         _P.MANDATE_END,
+        _P.SUPPORT_GRANT,
     }
 )
 

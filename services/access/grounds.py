@@ -30,7 +30,7 @@ from django.db.models import (
 from django.db.models.functions import Cast, Coalesce, Least
 
 from accounts.models import User
-from companies.models import Assignment, Block, Company, Membership, RoleGrant
+from companies.models import Assignment, Block, Company, Membership, RoleGrant, SupportGrant
 from services.models import AssignmentItem, Entitlement, Service
 from vop.lib.statements import Parameter, Query
 
@@ -94,6 +94,8 @@ class Holding:
 Contribution: TypeAlias = Ground | Refusal
 MEMBERSHIP = "membership"
 MANDATE = "mandate"
+SUPPORT = "support"
+READ = "read"  # the package of staff who look
 _COLUMNS = (
     "kind", "key", "firm", "service", "package", "until", "roles", "endless", "roles_until",
     "blocked",
@@ -163,9 +165,18 @@ def _packages(standing: Standing, service: Service, holding: Holding | None) -> 
     )
 
 
+def _look(standing: Standing, _service: Service, holding: Holding | None) -> Contribution:
+    """Let staff read what the company has of the service, while it lets them."""
+    if holding is None:
+        return Refusal.NOT_ENTITLED
+    until = earliest([standing.until, holding.until])
+    return Ground(f"{SUPPORT}:{standing.key}", packages=frozenset({READ}), until=until)
+
+
 _CONTRIBUTIONS: Mapping[str, Callable[[Standing, Service, Holding | None], Contribution]] = {
     MEMBERSHIP: _seat,
     MANDATE: _packages,
+    SUPPORT: _look,
 }
 
 
@@ -233,7 +244,29 @@ def _mandate_leg() -> QuerySet[Any, Any]:
     )
 
 
-LEGS = (_membership_leg, _mandate_leg)
+def _support_leg() -> QuerySet[Any, Any]:
+    staff = User.objects.filter(pk=_PERSON, is_staff=True)
+    return (
+        SupportGrant.objects.in_force(_AT)
+        .for_staff(_PERSON)
+        .filter(Exists(staff), company_id=_COMPANY)
+        .annotate(
+            kind=Value(SUPPORT, output_field=CharField()),
+            key=F("pk"),
+            firm=_nothing(UUIDField()),
+            service=_nothing(UUIDField()),
+            package=Value("", output_field=CharField()),
+            until=F("valid_until"),
+            roles=Value(1, output_field=IntegerField()),
+            endless=Value(1, output_field=IntegerField()),
+            roles_until=_nothing(DateTimeField()),
+            blocked=Value(0, output_field=IntegerField()),
+        )
+        .values_list(*_COLUMNS)
+    )
+
+
+LEGS = (_membership_leg, _mandate_leg, _support_leg)
 
 
 def _join_legs() -> QuerySet[Any, Any]:

@@ -4,9 +4,11 @@ import { bindFocus } from "./focus.js";
 import { bindPasswords } from "./password.js";
 import { bindForms } from "./submit.js";
 import { bindSaving } from "./save-on-change.js";
+import { bindRefresh } from "./refresh.js";
 
 bindFocus(document);
 bindMenus(document);
 bindPasswords(document);
 bindForms(document);
 bindSaving(document);
+bindRefresh(document);

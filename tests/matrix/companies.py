@@ -6,7 +6,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from companies.access import sign_invitation
-from companies.models import Invitation, Permission
+from companies.models import Invitation, Permission, SupportGrant
 from tests.matrix.rules import (
     GET,
     POST,
@@ -44,6 +44,9 @@ RULES: Mapping[str, Rule] = {
     "companies:history": company(Permission.BILLING_UPDATE),
     "companies:edit": company(Permission.COMPANY_UPDATE, GET, POST),
     "companies:edit_invoice_address": company(Permission.BILLING_UPDATE, GET, POST),
+    "companies:support": company(Permission.SUPPORT_GRANT),
+    "companies:let_support_in": company(Permission.SUPPORT_GRANT, POST),
+    "companies:shut_support_out": company(Permission.SUPPORT_GRANT, POST),
     "companies:policies": company(Permission.POLICY_UPDATE, GET, POST),
     "companies:save_policies": company(Permission.POLICY_UPDATE, POST),
     "companies:log": company(Permission.AUDIT_VIEW),
@@ -70,6 +73,7 @@ def _invitation(world: World) -> Invitation:
 
 
 ARGUMENTS: Mapping[str, Lookup] = {
+    "grant_id": lambda world: SupportGrant.objects.get(company=world.company).pk,
     "membership_id": lambda world: world.membership("auditor").pk,
     "invitation_id": lambda world: _invitation(world).pk,
     "token": lambda world: sign_invitation(_invitation(world)),

@@ -22,7 +22,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from accounts.models import User
-from companies.models import ROLE_PERMISSIONS, Company, Mandate, Membership, Permission, Role
+from companies.models import (
+    ROLE_PERMISSIONS,
+    SUPPORT_PERMISSIONS,
+    Company,
+    Mandate,
+    Membership,
+    Permission,
+    Role,
+)
 
 GET = "get"
 POST = "post"
@@ -31,6 +39,7 @@ ANONYMOUS = "anonymous"
 OUTSIDER = "outsider"
 STAFF_WITHOUT_SECOND_FACTOR = "staff without second factor"
 STAFF = "staff"
+STAFF_WITH_GRANT = "staff with grant"  # of the company; the others have none
 ROLE_OF_KIND: Mapping[str, Role] = {
     "member": Role.MEMBER,
     "owner": Role.OWNER,
@@ -49,6 +58,7 @@ ROLE_OF_FIRM_KIND: Mapping[str, Role] = {
 }
 KINDS = (
     ANONYMOUS, OUTSIDER, *ROLE_OF_KIND, *ROLE_OF_FIRM_KIND, STAFF_WITHOUT_SECOND_FACTOR, STAFF,
+    STAFF_WITH_GRANT,
 )  # fmt: skip
 
 
@@ -109,6 +119,8 @@ def company(
     for kind, role in ROLE_OF_KIND.items():
         may = permission in ROLE_PERMISSIONS[role]
         outcomes[kind] = Outcome.LET_IN if may else Outcome.FORBIDDEN
+    may_look = permission in SUPPORT_PERMISSIONS and POST not in methods
+    outcomes[STAFF_WITH_GRANT] = Outcome.LET_IN if may_look else Outcome.FORBIDDEN
     return _rule(outcomes, methods, arguments)
 
 
@@ -116,6 +128,7 @@ def workplace(*methods: str, arguments: Mapping[str, Lookup] | None = None) -> R
     """Open to members, and to who works for the company under a mandate; 404 to everybody else."""
     outcomes = dict.fromkeys(KINDS, Outcome.NOT_FOUND) | {ANONYMOUS: Outcome.ASKED_TO_SIGN_IN}
     outcomes |= dict.fromkeys([*ROLE_OF_KIND, ASSIGNED], Outcome.LET_IN)
+    outcomes[STAFF_WITH_GRANT] = Outcome.FORBIDDEN if POST in methods else Outcome.LET_IN
     return _rule(outcomes, methods, arguments)
 
 
@@ -137,6 +150,7 @@ def staff(*methods: str, arguments: Mapping[str, Lookup] | None = None) -> Rule:
         ANONYMOUS: Outcome.ASKED_TO_SIGN_IN,
         STAFF_WITHOUT_SECOND_FACTOR: Outcome.ASKED_TO_SIGN_IN,
         STAFF: Outcome.LET_IN,
+        STAFF_WITH_GRANT: Outcome.LET_IN,
     }
     return _rule(outcomes, methods, arguments)
 

@@ -13,6 +13,7 @@ from tests.matrix.rules import (
     GET,
     POST,
     ROLE_OF_KIND,
+    STAFF_WITH_GRANT,
     Lookup,
     Outcome,
     Rule,
@@ -44,7 +45,7 @@ RULES: Mapping[str, Rule] = {
     # Everybody may see the services; only who has a seat gets in.
     "services:open": exactly(
         dict.fromkeys(ROLE_OF_KIND, Outcome.FORBIDDEN)
-        | dict.fromkeys(["member", ASSIGNED], Outcome.LET_IN)
+        | dict.fromkeys(["member", ASSIGNED, STAFF_WITH_GRANT], Outcome.LET_IN)
         | {ANONYMOUS: Outcome.ASKED_TO_SIGN_IN},
         otherwise=Outcome.NOT_FOUND,
     ),

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 
 from companies.models import Permission
-from tests.matrix.rules import STAFF, Lookup, Outcome, Rule, company, exactly
+from tests.matrix.rules import STAFF, STAFF_WITH_GRANT, Lookup, Outcome, Rule, company, exactly
 
 # As all of the admin: whoever isn't let in is led to its door, which answers 403 to customers.
-STAFF_ONLY = exactly({STAFF: Outcome.LET_IN}, otherwise=Outcome.ASKED_TO_SIGN_IN)
+STAFF_ONLY = exactly(
+    {STAFF: Outcome.LET_IN, STAFF_WITH_GRANT: Outcome.LET_IN}, otherwise=Outcome.ASKED_TO_SIGN_IN
+)
 
 RULES: Mapping[str, Rule] = {
     "stats:company": company(Permission.STATISTICS_VIEW),

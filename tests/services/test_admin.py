@@ -14,6 +14,7 @@ from auditlog.models import Event
 from companies.models import Company, Membership
 from services.models import Entitlement, Seat, Service, ServiceRole
 from services.operations import NoDefaultRoleError, RoleFacts, ServiceFacts, create_service
+from tests.factories.companies import let_support_in
 from tests.factories.services import entitle, make_service, seat
 
 SignIn = Callable[[User], Client]
@@ -149,6 +150,7 @@ def test_staff_without_the_right_may_only_look(clerk: Client, staff: User) -> No
 def test_staff_releases_seats_and_ends_services(
     clerk: Client, acme: Company, bob: User, alice: User, membership_of: MembershipOf
 ) -> None:
+    let_support_in(acme)
     entitlement = entitle(acme, make_service())
     taken = seat(entitlement, membership_of(bob, acme))
     seat(entitlement, membership_of(alice, acme))
@@ -178,6 +180,7 @@ def test_staff_can_not_write_rows_by_hand(clerk: Client, model: str) -> None:
 def test_lists_name_people_companies_and_services(
     clerk: Client, acme: Company, bob: User, membership_of: MembershipOf
 ) -> None:
+    let_support_in(acme)
     seat(entitle(acme, make_service()), membership_of(bob, acme))
 
     page = clerk.get(reverse("admin:services_seat_changelist")).content.decode()
@@ -189,6 +192,7 @@ def test_lists_name_people_companies_and_services(
 def test_seat_released_twice_is_told_of(
     clerk: Client, acme: Company, bob: User, membership_of: MembershipOf
 ) -> None:
+    let_support_in(acme)
     taken = seat(entitle(acme, make_service()), membership_of(bob, acme))
     data = {"action": "release", "_selected_action": [str(taken.pk)]}
     address = reverse("admin:services_seat_changelist")
