@@ -28,12 +28,14 @@ class BasisEvent(EventType):
     RUN_PREVIEWED = "basis.run_previewed", _("Billing run previewed"), _KEPT
     RUN_APPROVED = "basis.run_approved", _("Billing run approved"), _KEPT
     RUN_ISSUED = "basis.run_issued", _("Billing run issued"), _KEPT
+    VAT_NUMBER_CHECKED = "basis.vat_number_checked", _("VAT number checked"), _KEPT
     RUN_LATE = "basis.run_late", _("Billing run is late"), _KEPT
 
 
 class CatalogueEvent(EventType):
     PLAN_SAVED = "plan.saved", _("Plan saved"), _KEPT
     PRICE_CHANGED = "price.changed", _("Price set"), _KEPT
+    EXCHANGE_RATE_SET = "exchange_rate.set", _("Exchange rate set"), _KEPT
     VAT_RATE_CHANGED = "vat_rate.changed", _("VAT rate set"), _KEPT
     SELLER_CHANGED = "seller.changed", _("Seller changed"), _KEPT
 

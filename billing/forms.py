@@ -31,6 +31,7 @@ from vop.lib.giro import WrongNumberError, parse_bankgiro
 from vop.lib.money import to_cents
 
 MOST_SEATS: Final = 10_000
+FOREIGN_CURRENCIES: Final = [pair for pair in CURRENCIES if pair[0] != "SEK"]
 MOST_CELLS: Final = 5_000
 BROKEN_TABLE: Final = _("The table was damaged on its way. Load the page again.")
 MOST_BASES: Final = 200
@@ -264,6 +265,17 @@ class VatRateForm(forms.Form):
         widget=DateInput,
         help_text=_("Empty: until another rate begins."),
     )
+
+
+class ExchangeRateForm(forms.Form):
+    """What a currency is in SEK on a day."""
+
+    currency = forms.ChoiceField(label=_("Currency"), choices=FOREIGN_CURRENCIES)
+    on = forms.DateField(label=_("Day"), widget=DateInput)
+    rate = forms.DecimalField(
+        label=_("SEK for one unit"), min_value=0, max_digits=14, decimal_places=6, localize=True
+    )
+    source = forms.CharField(label=_("Source"), max_length=40, initial="Riksbanken")
 
 
 class ConnectionForm(forms.Form):

@@ -1,7 +1,10 @@
 """The mails of billing."""
 
+from datetime import date
+
 from django.urls import reverse
 
+from accounts.models import User
 from billing.models import Order
 from billing.queries import OrderPreview
 from vop.lib.mail import enqueue_mail
@@ -19,4 +22,15 @@ def send_order_confirmation(order: Order, preview: OrderPreview) -> None:
             "preview": preview,
             "path": reverse("billing:subscriptions", args=[order.company_id]),
         },
+    )
+
+
+def send_late_run(person: User, *, since: date, today: date) -> None:
+    """Tell somebody who works with billing that a run is late, once a day."""
+    enqueue_mail(
+        to=person.email,
+        template="billing/run_late",
+        language=person.language,
+        key=f"run-late:{today}:{person.pk}",
+        context={"since": since, "path": reverse("admin:billing_billingrun_changelist")},
     )

@@ -6,9 +6,15 @@ from celery import shared_task
 from django.utils import timezone
 
 from auditlog.actors import Actor
+from billing.operations import (
+    check_vat_numbers,
+    release_held_bases,
+    ring_runs,
+    warn_of_late_run,
+    work_run,
+)
 from billing.operations import deliver_basis as deliver
 from billing.operations import plan_deliveries as plan
-from billing.operations import ring_runs, work_run
 from billing.queries import get_run
 from vop.lib.clock import local_date
 
@@ -24,6 +30,18 @@ def run_renewals() -> None:
 @shared_task(name="billing.work_run")
 def work_on_run(*, run_id: str) -> None:
     work_run(run=get_run(uuid.UUID(run_id)), actor=SYSTEM, now=timezone.now())
+
+
+@shared_task(name="billing.release_held")
+def release_held() -> None:
+    now = timezone.now()
+    check_vat_numbers(actor=SYSTEM, now=now)
+    release_held_bases(actor=SYSTEM, now=now)
+
+
+@shared_task(name="billing.warn_of_late_run")
+def warn_of_late() -> None:
+    warn_of_late_run(actor=SYSTEM, now=timezone.now())
 
 
 @shared_task(name="billing.plan_deliveries")

@@ -52,6 +52,7 @@ OIDC_LOGOUT_ALLOWED_HOSTS: list[str] = env.list(
 ERP_ALLOWED_HOSTS: list[str] = env.list(
     "ERP_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "::1"] if DEMO else []
 )
+VAT_LOOKUP: str = env.str("VAT_LOOKUP", "billing.protocol.ask_vies")
 SECURITY_CONTACT: str = env.str("SECURITY_CONTACT", "mailto:security@localhost")
 LOG_LEVEL: str = env.str("LOG_LEVEL", "INFO")
 LOG_JSON: bool = env.bool("LOG_JSON", not DEBUG)
@@ -190,6 +191,8 @@ CELERY_BEAT_SCHEDULE = {
     "settle-mandates": {"task": "companies.settle_mandates", "schedule": 60.0},
     "remind-of-mandates": {"task": "companies.remind_of_mandates", "schedule": crontab(minute="5")},
     "run-billing": {"task": "billing.run_renewals", "schedule": crontab(minute="20")},
+    "release-held": {"task": "billing.release_held", "schedule": crontab(minute="25")},
+    "late-billing": {"task": "billing.warn_of_late_run", "schedule": crontab(minute="35")},
     "tell-erp": {"task": "billing.plan_deliveries", "schedule": 60.0},
     "tick-status": {"task": "statuspage.tick", "schedule": 60.0},
     "plan-updates": {"task": "statuspage.plan_updates", "schedule": crontab(hour="4", minute="30")},

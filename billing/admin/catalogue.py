@@ -9,18 +9,34 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.http import AnyRequest
-from billing.forms import LedgerAccountForm, PlanForm, PriceForm, SellerForm, VatRateForm
-from billing.models import LedgerAccount, Plan, Price, Seller, VatRate
+from billing.forms import (
+    ExchangeRateForm,
+    LedgerAccountForm,
+    PlanForm,
+    PriceForm,
+    SellerForm,
+    VatRateForm,
+)
+from billing.models import (
+    ExchangeRate,
+    LedgerAccount,
+    Plan,
+    Price,
+    Seller,
+    VatNumberCheck,
+    VatRate,
+)
 from billing.operations import (
     AccountFacts,
     SellerFacts,
     save_ledger_account,
     save_plan,
     save_seller,
+    set_exchange_rate,
     set_price,
     set_vat_rate,
 )
-from vop.lib.admin import OperationAdmin
+from vop.lib.admin import OperationAdmin, ReadOnlyAdmin
 
 
 def _data(request: HttpRequest) -> Any:
@@ -128,3 +144,34 @@ class SellerAdmin(OperationAdmin):
     def save(self, request: AnyRequest, form: SellerForm, row: Seller | None) -> Seller:
         facts = SellerFacts(**form.cleaned_data)
         return save_seller(facts=facts, actor=request.actor, now=request.now)
+
+
+@admin.register(ExchangeRate)
+class ExchangeRateAdmin(OperationAdmin):
+    """Rates to SEK, in which VAT is told as well. A rate is never changed."""
+
+    list_display = ["currency", "on", "rate", "source"]
+    list_filter = ["currency"]
+    ordering = ["-on", "currency", "pk"]
+    list_display_links = None
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def build_form(self, request: HttpRequest, row: ExchangeRate | None) -> forms.Form:
+        return ExchangeRateForm(_data(request), initial={"on": timezone.localdate()})
+
+    def save(
+        self, request: AnyRequest, form: ExchangeRateForm, row: ExchangeRate | None
+    ) -> ExchangeRate:
+        return set_exchange_rate(**form.cleaned_data, actor=request.actor, now=request.now)
+
+
+@admin.register(VatNumberCheck)
+class VatNumberCheckAdmin(ReadOnlyAdmin):
+    """What VIES has said of VAT numbers."""
+
+    list_display = ["vat_number", "is_valid", "asked_at", "answered_at", "receipt"]
+    list_filter = ["is_valid"]
+    search_fields = ["vat_number"]
+    ordering = ["-asked_at", "pk"]

@@ -404,6 +404,11 @@ class VatNumberCheck(models.Model):
     def __str__(self) -> str:
         return self.vat_number
 
+    @property
+    def ref(self) -> Ref:
+        """The number as the log names it."""
+        return Ref("vat_number", str(self.pk), self.vat_number)
+
 
 class VatTotal(models.Model):
     """What a basis has at one VAT rate, and the VAT on the sum."""

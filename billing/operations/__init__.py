@@ -4,6 +4,14 @@ Locks are taken from the ground up: the paying company, then subscriptions by id
 entitlement, then the basis, and the number series last of all.
 """
 
+from billing.operations.abroad import (
+    NotPositiveError,
+    RateExistsError,
+    check_vat_numbers,
+    record_vat_answer,
+    release_held_bases,
+    set_exchange_rate,
+)
 from billing.operations.catalogue import (
     AccountExistsError,
     AccountFacts,
@@ -49,6 +57,7 @@ from billing.operations.issuing import (
     approve_basis,
     credit_basis,
 )
+from billing.operations.lateness import warn_of_late_run
 from billing.operations.orders import (
     NotForSaleError,
     PreviewChangedError,
@@ -97,12 +106,14 @@ __all__ = [
     "NotCancelledYetError",
     "NotForSaleError",
     "NotIssuedError",
+    "NotPositiveError",
     "NothingToCreditError",
     "OverlappingRateError",
     "PaysForOthersError",
     "PlanFacts",
     "PreviewChangedError",
     "PriceExistsError",
+    "RateExistsError",
     "ReceiptFacts",
     "RunBegunError",
     "RunClosedError",
@@ -120,6 +131,7 @@ __all__ = [
     "cancel_subscription",
     "change_seats",
     "check_seats",
+    "check_vat_numbers",
     "close_company",
     "credit_basis",
     "deliver_basis",
@@ -130,6 +142,8 @@ __all__ = [
     "plan_deliveries",
     "prepare_run",
     "record_delivery_attempt",
+    "record_vat_answer",
+    "release_held_bases",
     "renew_signing_secret",
     "replay_delivery",
     "ring_runs",
@@ -138,8 +152,10 @@ __all__ = [
     "save_ledger_account",
     "save_plan",
     "save_seller",
+    "set_exchange_rate",
     "set_price",
     "set_vat_rate",
     "undo_cancellation",
+    "warn_of_late_run",
     "work_run",
 ]

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
 
@@ -135,6 +135,21 @@ def list_standing_charges(
         for line in lines
     ]
     return [(line, one) for line, one in charges if one.until > one.line.period.start]
+
+
+def list_held() -> Sequence[InvoiceBasis]:
+    """List drafts that wait for an answer from outside."""
+    return list(InvoiceBasis.objects.drafts().exclude(held_for="").order_by("billing_date", "pk"))
+
+
+def list_numbers_to_check(*, asked_before: datetime) -> Sequence[str]:
+    """List the VAT numbers that drafts wait for and that nobody was asked about lately."""
+    waiting = InvoiceBasis.objects.drafts().filter(held_for=InvoiceBasis.Hold.VAT_NUMBER)
+    numbers = set(
+        waiting.values_list("company__vat_number", flat=True).order_by("company").distinct()
+    )
+    recent = VatNumberCheck.objects.filter(vat_number__in=numbers, asked_at__gte=asked_before)
+    return sorted(numbers - set(recent.values_list("vat_number", flat=True)) - {""})
 
 
 def list_line_rows(basis_ids: Collection[uuid.UUID]) -> Sequence[LineRow]:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from django.db.models import Min, QuerySet, Sum
 
+from accounts.models import User
 from billing import engine
 from billing.models import BillingBatch, BillingRun, BillingRunItem, Subscription
 from billing.queries.catalogue import PriceBook, load_price_book
@@ -111,6 +112,20 @@ def find_oldest_due(as_of: date) -> date | None:
         "day"
     ]
     return oldest
+
+
+def find_oldest_unexplained(as_of: date) -> date | None:
+    """Return the day of the oldest period due by a day whose payer is no exception of a run."""
+    excused = BillingRunItem.objects.exclude(state=BillingRunItem.State.DONE)
+    due = Subscription.objects.due(as_of).exclude(payer__in=excused.values("company"))
+    oldest: date | None = due.aggregate(day=Min("billed_through"))["day"]
+    return oldest
+
+
+def list_billing_staff() -> Sequence[User]:
+    """List the people who work with billing."""
+    staff = User.objects.filter(is_staff=True, is_active=True, groups__name="billing_ops")
+    return list(staff.order_by("email", "pk"))
 
 
 def work_out(

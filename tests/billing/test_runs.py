@@ -6,6 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
+from django.core import mail
 from django.db import DatabaseError, connection, transaction
 from django.db.models import F
 
@@ -29,17 +31,24 @@ from billing.operations import (
     MakerApprovesError,
     NothingToCreditError,
     NotIssuedError,
+    NotPositiveError,
     PreviewChangedError,
+    RateExistsError,
     RunBegunError,
     RunClosedError,
     approve_basis,
     approve_run,
+    check_vat_numbers,
     credit_basis,
     prepare_run,
+    release_held_bases,
     run_billing,
+    set_exchange_rate,
+    warn_of_late_run,
     work_run,
 )
 from billing.operations import runs as operations
+from billing.protocol import VatAnswer, read_vies
 from billing.queries import get_basis_page, get_run_totals, reconcile
 from billing.rendering import hash_content
 from companies.models import Company, Membership
@@ -47,6 +56,7 @@ from tests.factories.billing import buy, make_plan, make_vat_rate, set_seats
 from tests.factories.companies import SYSTEM
 from tests.factories.services import make_service
 from vop.lib import jobs
+from vop.lib.clock import STOCKHOLM
 
 LATER = datetime(2026, 12, 23, 5, 0, tzinfo=UTC)
 DAY = date(2026, 12, 23)
@@ -408,3 +418,91 @@ def test_rows_go_in_by_copy(two: tuple[Subscription, Subscription]) -> None:
 
     texts = set(BasisLine.objects.filter(reason="renewal").values_list("text", flat=True))
     assert texts == {"Bokföring, Bas\t\\N\nrad"}
+
+
+def answer(*, is_valid: bool | None) -> Callable[[str], VatAnswer]:
+    return lambda _number: VatAnswer(is_valid, "WAPI-1")
+
+
+def test_numbers_are_asked_about_until_the_register_answers(
+    finnish: Company,
+    two: tuple[Subscription, Subscription],
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = prepare()
+    approve(run)
+    work(run)
+    settings.VAT_LOOKUP = "tests.billing.test_runs.look_up"
+    monkeypatch.setitem(globals(), "look_up", answer(is_valid=None))
+
+    assert check_vat_numbers(actor=SYSTEM, now=LATER) == 0
+    assert release_held_bases(actor=SYSTEM, now=LATER) == 0
+    monkeypatch.setitem(globals(), "look_up", answer(is_valid=True))
+    assert check_vat_numbers(actor=SYSTEM, now=LATER) == 0, "it was asked just now"
+    later = LATER + timedelta(hours=1)
+    assert check_vat_numbers(actor=SYSTEM, now=later) == 1
+
+    assert release_held_bases(actor=SYSTEM, now=later) == 2
+    renewed = InvoiceBasis.objects.get(run=run, company=finnish)
+    assert (renewed.state, renewed.number, renewed.vat_cents) == ("approved", 2, 0)
+    bought = InvoiceBasis.objects.get(run=None, company=finnish)
+    assert (bought.state, bought.held_for) == ("draft", "")
+    check = VatNumberCheck.objects.get()
+    assert (check.is_valid, check.receipt) == (True, "WAPI-1")
+
+
+@pytest.mark.parametrize(
+    ("told", "verdict"),
+    [
+        ({"userError": "VALID", "requestIdentifier": "X"}, True),
+        ({"userError": "INVALID"}, False),
+        ({"userError": "MS_UNAVAILABLE", "isValid": False}, None),
+        ({}, None),
+        ([], None),
+    ],
+)
+def test_vies_that_is_down_says_nothing(told: object, *, verdict: bool | None) -> None:
+    assert read_vies(told).is_valid is verdict
+
+
+def test_rate_is_set_once_a_day(db: None) -> None:
+    def set_rate(rate: str) -> None:
+        set_exchange_rate(
+            currency="EUR", on=DAY, rate=Decimal(rate), source="ECB", actor=ANNA, now=LATER
+        )
+
+    set_rate("11.02")
+    with pytest.raises(RateExistsError):
+        set_rate("11.03")
+    with pytest.raises(NotPositiveError):
+        set_rate("0")
+    assert Event.objects.filter(action="exchange_rate.set").count() == 1
+
+
+# --- Late -----------------------------------------------------------------------------------------
+
+
+def warn(*when: int) -> date | None:
+    return warn_of_late_run(actor=SYSTEM, now=datetime(*when, tzinfo=STOCKHOLM))  # type: ignore[misc,arg-type]
+
+
+def test_late_run_is_told_once_a_day_and_in_office_hours_only(
+    two: tuple[Subscription, Subscription], staff: User
+) -> None:
+    staff.groups.add(Group.objects.get(name="billing_ops"))
+    jobs.run_all(now=LATER)
+    mail.outbox.clear()
+
+    assert warn(2026, 12, 23, 9) is None, "it isn't late before a day has passed"
+    assert warn(2026, 12, 28, 3) is None, "nobody is woken"
+    assert warn(2026, 12, 26, 9) is None, "a Saturday"
+    assert warn(2026, 12, 28, 9) == DAY
+    assert warn(2026, 12, 28, 10) is None
+
+    jobs.run_all(now=LATER + timedelta(days=9))
+    [message] = mail.outbox
+    assert message.to == [staff.email]
+    assert "23 dec. 2026" in message.body
+    run_billing(as_of=date(2026, 12, 29), actor=SYSTEM, now=LATER + timedelta(days=6))
+    assert warn(2026, 12, 29, 9) is None
