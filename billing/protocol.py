@@ -7,7 +7,7 @@ from typing import Final
 from vop.lib.outbound import ForbiddenAddressError, UnreachableError, fetch
 
 VIES_URL: Final = "https://ec.europa.eu/taxation_customs/vies/rest-api/ms/{country}/vat/{number}"
-PATIENCE: Final = 10.0
+PATIENCE: Final = 10  # seconds
 VIES_CODES: Final = {"GR": "EL"}  # VIES names Greece by its own language
 
 

@@ -6,8 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group
-from django.core import mail
 from django.db import DatabaseError, connection, transaction
 from django.db.models import F
 
@@ -44,7 +42,6 @@ from billing.operations import (
     release_held_bases,
     run_billing,
     set_exchange_rate,
-    warn_of_late_run,
     work_run,
 )
 from billing.operations import runs as operations
@@ -56,7 +53,6 @@ from tests.factories.billing import buy, make_plan, make_vat_rate, set_seats
 from tests.factories.companies import SYSTEM
 from tests.factories.services import make_service
 from vop.lib import jobs
-from vop.lib.clock import STOCKHOLM
 
 LATER = datetime(2026, 12, 23, 5, 0, tzinfo=UTC)
 DAY = date(2026, 12, 23)
@@ -478,31 +474,3 @@ def test_rate_is_set_once_a_day(db: None) -> None:
     with pytest.raises(NotPositiveError):
         set_rate("0")
     assert Event.objects.filter(action="exchange_rate.set").count() == 1
-
-
-# --- Late -----------------------------------------------------------------------------------------
-
-
-def warn(*when: int) -> date | None:
-    return warn_of_late_run(actor=SYSTEM, now=datetime(*when, tzinfo=STOCKHOLM))  # type: ignore[misc,arg-type]
-
-
-def test_late_run_is_told_once_a_day_and_in_office_hours_only(
-    two: tuple[Subscription, Subscription], staff: User
-) -> None:
-    staff.groups.add(Group.objects.get(name="billing_ops"))
-    jobs.run_all(now=LATER)
-    mail.outbox.clear()
-
-    assert warn(2026, 12, 23, 9) is None, "it isn't late before a day has passed"
-    assert warn(2026, 12, 28, 3) is None, "nobody is woken"
-    assert warn(2026, 12, 26, 9) is None, "a Saturday"
-    assert warn(2026, 12, 28, 9) == DAY
-    assert warn(2026, 12, 28, 10) is None
-
-    jobs.run_all(now=LATER + timedelta(days=9))
-    [message] = mail.outbox
-    assert message.to == [staff.email]
-    assert "23 dec. 2026" in message.body
-    run_billing(as_of=date(2026, 12, 29), actor=SYSTEM, now=LATER + timedelta(days=6))
-    assert warn(2026, 12, 29, 9) is None
