@@ -11,6 +11,7 @@ from django.conf import settings
 from jwt.types import Options
 
 from oidc.models import SigningKey
+from oidc.protocol.documents import PublicDocument
 from oidc.protocol.jose import TYP_OF_ID_TOKENS, Signer, load_signer
 from oidc.queries import list_signing_keys
 
@@ -18,6 +19,7 @@ from oidc.queries import list_signing_keys
 class _Ring(threading.local):
     read_at: float = float("-inf")
     keys: Sequence[SigningKey] = ()
+    document: PublicDocument | None = None  # the JWKS of those keys, written when first asked for
 
 
 _ring = _Ring()
@@ -27,8 +29,17 @@ def list_published_keys(at: datetime) -> Sequence[SigningKey]:
     """List the keys that the JWKS shows at an instant."""
     if time.monotonic() - _ring.read_at >= settings.OIDC_KEYS_REMEMBERED_SECONDS:
         _ring.keys = list_signing_keys(at=at)
+        _ring.document = None
         _ring.read_at = time.monotonic()
     return _ring.keys
+
+
+def write_jwks(at: datetime) -> PublicDocument | None:
+    """Write the JWKS of an instant (RFC 7517 5), or nothing before there is a key."""
+    keys = list_published_keys(at)
+    if keys and _ring.document is None:
+        _ring.document = PublicDocument.write({"keys": [key.public_jwk for key in keys]})
+    return _ring.document
 
 
 def find_signer(alg: str, at: datetime) -> Signer | None:

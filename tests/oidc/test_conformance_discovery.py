@@ -87,3 +87,16 @@ def test_discovery_is_for_every_origin_and_kept_for_a_while(db: None, path: str)
     assert response.headers["Cache-Control"].startswith("public, max-age=")
     assert Client().head(path).status_code == 200
     assert Client().post(path).status_code == 405
+
+
+@pytest.mark.parametrize("path", [*PATHS, "/oidc/jwks"])
+def test_discovery_is_not_sent_again_to_who_has_it(db: None, path: str) -> None:
+    first = Client().get(path)
+    again = Client().get(path, headers={"If-None-Match": first.headers["ETag"]})
+    assert again.status_code == 304
+    assert again.content == b""
+    for name in ("ETag", "Cache-Control", "Access-Control-Allow-Origin"):
+        assert again.headers[name] == first.headers[name], name
+    other = Client().get(path, headers={"If-None-Match": '"something-else"'})
+    assert other.status_code == 200
+    assert other.content == first.content

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -102,6 +103,32 @@ def test_row_26_rotation_leaves_no_gap(rp: RelyingParty, bob: User) -> None:
     with time_machine.travel(datetime.now(UTC) + timedelta(days=40), tick=True):
         assert old_kid not in get_jwks()
     assert Event.objects.filter(action="signing_key.rotated").count() == 1
+
+
+def test_row_26_rotation_shows_at_once_to_who_keeps_the_old_keys(
+    signing_keys: None, settings: Settings
+) -> None:
+    settings.OIDC_KEYS_REMEMBERED_SECONDS = 30.0
+    tag = Client().get("/oidc/jwks").headers["ETag"]
+    assert Client().get("/oidc/jwks", headers={"If-None-Match": tag}).status_code == 304
+    kid = json.loads(run("rotate_signing_key", "--json"))["kid"]
+    answer = Client().get("/oidc/jwks", headers={"If-None-Match": tag})
+    assert answer.status_code == 200
+    assert kid in {key["kid"] for key in answer.json()["keys"]}
+
+
+def test_row_26_rotation_by_another_process_shows_once_the_keys_are_read_anew(
+    signing_keys: None, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.OIDC_KEYS_REMEMBERED_SECONDS = 30.0
+    tag = Client().get("/oidc/jwks").headers["ETag"]
+    SigningKey.objects.filter(alg="ES256").delete()  # and nobody tells this process
+    assert Client().get("/oidc/jwks", headers={"If-None-Match": tag}).status_code == 304
+    clock = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: clock() + 30)
+    answer = Client().get("/oidc/jwks", headers={"If-None-Match": tag})
+    assert answer.status_code == 200
+    assert {key["alg"] for key in answer.json()["keys"]} == {"RS256"}
 
 
 def test_row_26_second_rotation_waits_for_the_first(signing_keys: None) -> None:
