@@ -2,7 +2,7 @@ import threading
 from datetime import datetime, timedelta
 
 import pytest
-from django.db import IntegrityError, connection, connections
+from django.db import IntegrityError, connection, connections, transaction
 
 from accounts.models import User
 from auditlog.actors import Actor
@@ -179,7 +179,7 @@ def test_database_refuses_a_public_incident_without_assignee(
 ) -> None:
     confirm(suspected, staff, parts, now)
 
-    with pytest.raises(IntegrityError), connection.cursor() as cursor:
+    with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("UPDATE statuspage_incident SET assignee_id = NULL")
 
 
