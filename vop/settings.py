@@ -183,6 +183,7 @@ if CELERY_BROKER_URL.startswith("filesystem"):
         "data_folder_out": str(VAR / "broker" / "queue"),
         "control_folder": str(VAR / "broker" / "control"),
         "store_processed": False,
+        "polling_interval": 0.05,  # seconds; kombu's own is a whole one, and a job waits in line
     }
 CELERY_BEAT_SCHEDULE = {
     "sweep-jobs": {"task": "vop.sweep_jobs", "schedule": 30.0},
