@@ -15,7 +15,7 @@ from accounts.http import AnyRequest
 from oidc.models import ClientProfile, Grant, LogoutDelivery, RevocationReason, SigningKey
 from oidc.operations.clients import disable_client, renew_client_secret
 from oidc.operations.grants import end_grants
-from oidc.operations.keys import rotate_signing_key
+from oidc.operations.keys import revoke_signing_key, rotate_signing_key
 from vop.lib.errors import DomainError
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ class SigningKeyAdmin(_ReadOnly, _KeyAdmin):
     list_display = ["kid", "alg", "state", "active_from", "retiring_from", "retired_at"]
     list_filter = ["alg"]
     ordering = ["-active_from", "-pk"]
-    actions = ["rotate"]
+    actions = ["rotate", "revoke"]
     fields = [
         "kid", "alg", "state", "public_jwk", "created_at", "published_from", "active_from",
         "retiring_from", "retired_at",
@@ -164,6 +164,20 @@ class SigningKeyAdmin(_ReadOnly, _KeyAdmin):
                 self.message_user(request, f"{alg}: {error.message}", messages.ERROR)
             else:
                 self.message_user(request, f"{alg}: {key.kid}", messages.SUCCESS)
+
+    @admin.action(
+        description=_("Revoke the chosen at once, because they leaked"), permissions=["change"]
+    )
+    def revoke(self, request: HttpRequest, queryset: QuerySet[SigningKey]) -> None:
+        edge = cast("AnyRequest", request)
+        for kid in queryset.values_list("kid", flat=True):
+            try:
+                key = revoke_signing_key(kid=kid, actor=edge.actor, now=edge.now)
+            except DomainError as error:
+                self.message_user(request, f"{kid}: {error.message}", messages.ERROR)
+            else:
+                told = _("%(old)s is revoked. %(new)s signs now.") % {"old": kid, "new": key.kid}
+                self.message_user(request, told, messages.SUCCESS)
 
 
 @admin.register(LogoutDelivery)

@@ -48,6 +48,11 @@ class ProviderEvent(EventType):
         _("Signing keys sealed with the newest encryption key"),
         Retention.THIRTEEN_MONTHS,
     )
+    SIGNING_KEY_REVOKED = (
+        "signing_key.revoked",
+        _("Signing key revoked"),
+        Retention.THIRTEEN_MONTHS,
+    )
     SIGNING_KEY_ROTATED = (
         "signing_key.rotated",
         _("Signing key rotated"),

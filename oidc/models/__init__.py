@@ -17,12 +17,13 @@ from oidc.models.grants import (
     RefreshToken,
     RevocationReason,
 )
-from oidc.models.keys import Algorithm, SigningKey, SigningKeyQuerySet
+from oidc.models.keys import NEVER, Algorithm, SigningKey, SigningKeyQuerySet
 from oidc.models.logout import LogoutDelivery, LogoutDeliveryQuerySet
 from oidc.models.machines import MachineToken
 from oidc.models.pushed import PushedRequest
 
 __all__ = [
+    "NEVER",
     "AccessToken",
     "Algorithm",
     "AuthMethod",

@@ -1,6 +1,6 @@
 """The keys that sign: one row per key, its state told by dates alone."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Self
 
 from django.db import models
@@ -9,6 +9,9 @@ from django.utils.translation import gettext_lazy as _
 
 from auditlog.actors import Ref
 from vop.lib.db import UUIDModel
+
+# The end of a key that no rotation has ended yet: a missed one must not stop sign-in.
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class Algorithm(models.TextChoices):
@@ -64,6 +67,9 @@ class SigningKey(UUIDModel):
                 & Q(retiring_from__gte=F("active_from"))
                 & Q(retired_at__gte=F("retiring_from")),
                 name="signing_key_dates_are_in_order",
+            ),
+            models.UniqueConstraint(
+                fields=["alg"], condition=Q(retiring_from=NEVER), name="one_key_without_end_per_alg"
             ),
         ]
         indexes = [models.Index(fields=["alg", "active_from"], name="signing_key_by_use")]

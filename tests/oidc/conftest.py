@@ -1,5 +1,5 @@
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -8,7 +8,7 @@ from django.test import Client
 
 from accounts.models import User
 from companies.models import Company, Membership
-from oidc.models import Algorithm, SigningKey
+from oidc.models import NEVER, Algorithm, SigningKey
 from oidc.protocol import jose
 from services.models import Seat, Service
 from tests.factories.oidc import make_client
@@ -36,7 +36,6 @@ def make_key_values(alg: str) -> dict[str, object]:
     """One key per algorithm and test run: making an RSA key takes its time."""
     private = jose.make_private_key(alg)
     jwk = jose.to_public_jwk(alg, private)
-    end = _EPOCH + timedelta(days=7300)
     return {
         "alg": alg,
         "kid": jwk["kid"],
@@ -45,8 +44,8 @@ def make_key_values(alg: str) -> dict[str, object]:
         "created_at": _EPOCH,
         "published_from": _EPOCH,
         "active_from": _EPOCH,
-        "retiring_from": end,
-        "retired_at": end,
+        "retiring_from": NEVER,
+        "retired_at": NEVER,
     }
 
 

@@ -74,6 +74,16 @@ def test_staff_rotate_a_key_and_never_see_its_private_half(desk: Client, rp: Rel
     assert key.private_sealed not in page
 
 
+def test_staff_revoke_a_key_that_leaked(desk: Client, rp: RelyingParty) -> None:
+    key = SigningKey.objects.get(alg="RS256")
+    act(desk, "signingkey", "revoke", key.pk)
+    assert key.kid not in rp.service.get("/oidc/jwks").content.decode()
+    assert rp.read_id_token(rp.get_tokens()["id_token"])
+    assert Event.objects.get(action="signing_key.revoked").actor_kind == "staff"
+    act(desk, "signingkey", "revoke", key.pk)  # told that there is none
+    assert Event.objects.filter(action="signing_key.revoked").count() == 1
+
+
 @pytest.mark.parametrize("model", ["clientprofile", "grant", "signingkey"])
 def test_rows_are_read_only(desk: Client, rp: RelyingParty, model: str) -> None:
     rp.get_tokens()

@@ -20,7 +20,7 @@ from django.test import Client
 
 from accounts.models import User
 from companies.models import Role
-from oidc.models import Grant, RefreshToken
+from oidc.models import Grant, RefreshToken, SigningKey
 from tests.factories.accounts import make_user
 from tests.factories.companies import join_company, make_company
 from tests.factories.oidc import make_client
@@ -138,3 +138,14 @@ def test_sign_out_beats_every_code_under_way(racer: RelyingParty, race: Race) ->
         answers = race(act)
         assert {answer.status_code for answer in answers} == {302}
         assert not Grant.objects.live().exists()
+
+
+def test_first_keys_are_made_once_however_many_ask(transactional_db: None) -> None:
+    with open_track() as race:
+        for _round in range(max(1, ROUNDS // 20)):
+            SigningKey.objects.all().delete()
+            answers = race(lambda: Client().get("/oidc/jwks"))
+            assert {answer.status_code for answer in answers} == {200}
+            assert sorted(SigningKey.objects.values_list("alg", flat=True)) == ["ES256", "RS256"]
+            kids = [sorted(key["kid"] for key in answer.json()["keys"]) for answer in answers]
+            assert kids == [sorted(SigningKey.objects.values_list("kid", flat=True))] * THREADS

@@ -23,7 +23,7 @@ from pytest_django import Settings
 from accounts.models import User
 from auditlog.models import Event
 from oidc.checks import check_issuer, check_lifetimes
-from oidc.models import Algorithm, AuthMethod, ClientProfile, ClientSecret, SigningKey
+from oidc.models import NEVER, Algorithm, AuthMethod, ClientProfile, ClientSecret, SigningKey
 from oidc.operations.clients import (
     ClientFacts,
     ClientKeysError,
@@ -36,7 +36,13 @@ from oidc.operations.clients import (
     register_client,
     renew_client_secret,
 )
-from oidc.operations.keys import LEAD, LIFETIME, maintain_signing_keys
+from oidc.operations.keys import (
+    LEAD,
+    LIFETIME,
+    ensure_signing_keys,
+    get_signer,
+    maintain_signing_keys,
+)
 from oidc.protocol.jose import thumbprint
 from oidc.protocol.redirects import RedirectUriError, check_client_uri
 from services.models import Service
@@ -145,6 +151,47 @@ def test_row_26_beat_makes_and_rotates_keys_by_itself(db: None) -> None:
     old = now + LIFETIME
     assert {key.alg for key in maintain_signing_keys(actor=SYSTEM, now=old)} == {"RS256", "ES256"}
     assert maintain_signing_keys(actor=SYSTEM, now=old) == []
+
+
+def test_row_26_leaked_key_vouches_for_nothing_and_the_next_one_signs(rp: RelyingParty) -> None:
+    before = rp.get_tokens()["id_token"]
+    leaked = jwt.get_unverified_header(before)["kid"]
+    waiting = json.loads(run("rotate_signing_key", "--json"))["kid"]
+    told = json.loads(run("revoke_signing_key", leaked, "--json"))
+    assert told == {"revoked": leaked, "kid": waiting}
+    assert leaked not in get_jwks()
+    after = rp.get_tokens()["id_token"]
+    assert jwt.get_unverified_header(after)["kid"] == waiting
+    asked = rp.browser.get("/oidc/end-session", {"id_token_hint": before})
+    assert 'id="logout-confirm"' in asked.content.decode()  # as without a hint
+    with pytest.raises(CommandError):
+        run("revoke_signing_key", leaked)
+
+
+def test_row_26_leaked_key_that_waits_leaves_no_gap_behind_it(signing_keys: None) -> None:
+    [active] = SigningKey.objects.filter(alg="RS256")
+    waiting = json.loads(run("rotate_signing_key", "--json"))["kid"]
+    assert json.loads(run("revoke_signing_key", waiting, "--json"))["kid"] == active.kid
+    assert waiting not in get_jwks()
+    [follower] = SigningKey.objects.filter(alg="RS256").exclude(kid__in=[active.kid, waiting])
+    active.refresh_from_db()
+    assert active.retiring_from == follower.active_from
+    assert follower.retiring_from == NEVER
+
+
+def test_row_26_only_key_that_leaked_is_replaced_at_once(rp: RelyingParty) -> None:
+    [only] = SigningKey.objects.filter(alg="RS256")
+    new = json.loads(run("revoke_signing_key", only.kid, "--json"))["kid"]
+    assert jwt.get_unverified_header(rp.get_tokens()["id_token"])["kid"] == new != only.kid
+
+
+def test_row_26_request_that_began_before_the_first_key_signs_with_it(db: None) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    ensure_signing_keys(now=now)
+    earlier = now - timedelta(seconds=2)
+    ensure_signing_keys(now=earlier)
+    assert get_signer("RS256", now=earlier).kid == get_signer("RS256", now=now).kid
+    assert SigningKey.objects.count() == 2
 
 
 def test_row_43_kid_is_the_thumbprint(signing_keys: None) -> None:
