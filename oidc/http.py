@@ -58,13 +58,18 @@ _MAX_PUSHED = 300  # by a public client from one address
 
 
 def provider_endpoint(*methods: str) -> Callable[[Endpoint], Callable[[HttpRequest], HttpResponse]]:
-    """Make a view a protocol endpoint that answers these methods."""
+    """Make a view a protocol endpoint that answers these methods.
+
+    OPTIONS is answered here, for pages of our clients' origins (CORS); nobody else needs it.
+    """
 
     def decorate(view: Endpoint) -> Callable[[HttpRequest], HttpResponse]:
         @csrf_exempt
         @functools.wraps(view)
         def wrapper(request: HttpRequest) -> HttpResponse:
-            if request.method not in methods:
+            if "OPTIONS" in methods and request.method == "OPTIONS" and "Origin" in request.headers:
+                return _answer_preflight(request)
+            if request.method not in methods or request.method == "OPTIONS":
                 allowed = {"Allow": ", ".join(methods)}
                 logger.info("%s refused: no such method here", request.path)
                 return error_response(ProtocolError("invalid_request", status=405, headers=allowed))
@@ -197,7 +202,7 @@ def allow_origin(
     return response
 
 
-def answer_preflight(request: HttpRequest) -> HttpResponse:
+def _answer_preflight(request: HttpRequest) -> HttpResponse:
     """Tell a browser whether a page of that origin may call, with a token, without cookies."""
     response = _show_to_browser(request, HttpResponse(status=204))
     if "Access-Control-Allow-Origin" in response.headers:

@@ -46,7 +46,7 @@ def _check_proof(
         if not sum(hmac.compare_digest(shown, known) for known in digests):
             raise invalid_client("The client secret is wrong.")
     elif client.auth_method == AuthMethod.PRIVATE_KEY_JWT:
-        keys = get_client_keys(client)
+        keys = get_client_keys(client, signed=credentials.proof)
         jti, ends = verify_assertion(credentials.proof, client, keys, at=now)
         if not spend_assertion(client=client, jti=jti, ends=ends):
             raise invalid_client("The assertion was used before.")

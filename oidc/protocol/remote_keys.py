@@ -4,6 +4,7 @@ import json
 import logging
 from typing import Any
 
+import jwt
 from django.conf import settings
 from django.core.cache import cache
 
@@ -15,23 +16,44 @@ logger = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 3
 REMEMBERED_SECONDS = 300
+FAILURE_SECONDS = 15
+AGAIN_SECONDS = 30  # between two looks for a key that nobody has seen
 _OK = 200
 
 
-def get_client_keys(client: ClientProfile) -> list[dict[str, Any]]:
-    """Return a client's public keys; none when its address doesn't answer."""
-    document = client.jwks if client.jwks is not None else _fetch_remembered(client.jwks_uri)
+def get_client_keys(client: ClientProfile, *, signed: str = "") -> list[dict[str, Any]]:
+    """Return a client's public keys; none when its address doesn't answer.
+
+    A client that rotates signs with the new key at once: when the header of the JWT `signed` names
+    a key that isn't among the remembered ones, they are fetched anew (OpenID Connect Core 10.1.1).
+    """
+    if client.jwks is not None:
+        return _list_keys(client.jwks)
+    return _fetch_remembered(client.jwks_uri, _read_kid(signed))
+
+
+def _fetch_remembered(uri: str, wanted: str | None) -> list[dict[str, Any]]:
+    name = f"oidc.jwks.{digest(uri)}"
+    keys: list[dict[str, Any]] | None = cache.get(name)
+    is_news = keys and wanted and wanted not in [key.get("kid") for key in keys]
+    # The header is anybody's to write, so that an unknown name makes us ask once in a while only.
+    if keys is None or (is_news and cache.add(f"{name}.again", 1, AGAIN_SECONDS)):
+        keys = _list_keys(_fetch(uri)) or keys or []
+        cache.set(name, keys, REMEMBERED_SECONDS if keys else FAILURE_SECONDS)
+    return keys
+
+
+def _list_keys(document: object) -> list[dict[str, Any]]:
     keys = document.get("keys") if isinstance(document, dict) else None
     return [key for key in keys if isinstance(key, dict)] if isinstance(keys, list) else []
 
 
-def _fetch_remembered(uri: str) -> object:
-    name = f"oidc.jwks.{digest(uri)}"
-    document = cache.get(name)
-    if document is None:
-        document = _fetch(uri)
-        cache.set(name, document, REMEMBERED_SECONDS if document else 15)
-    return document
+def _read_kid(signed: str) -> str | None:
+    try:
+        kid = jwt.get_unverified_header(signed).get("kid")
+    except (jwt.PyJWTError, ValueError, RecursionError):
+        return None
+    return kid if isinstance(kid, str) else None
 
 
 def _fetch(uri: str) -> object:

@@ -27,7 +27,7 @@ def read_request_object(text: str, client: ClientProfile, *, at: datetime) -> Ma
     Raises: ProtocolError.
     """
     try:
-        claims = _decode(text, get_client_keys(client))
+        claims = _decode(text, get_client_keys(client, signed=text))
     except (jwt.PyJWTError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise _invalid("The signature or form is not valid.") from error
     name = client.client_id_text

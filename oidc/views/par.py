@@ -16,7 +16,7 @@ from oidc.protocol.pushed import bind_to_key, read_pushed_parameters
 from vop.lib.http import PlatformRequest
 
 
-@provider_endpoint("POST")
+@provider_endpoint("POST", "OPTIONS")
 def push(request: PlatformRequest) -> HttpResponse:
     parameters = read_form(request)
     client = identify_client(request, parameters)

@@ -6,7 +6,6 @@ from django.http import HttpResponse
 
 from oidc.http import (
     allow_origin,
-    answer_preflight,
     client_actor,
     identify_client,
     json_response,
@@ -27,8 +26,6 @@ from vop.lib.http import PlatformRequest
 
 @provider_endpoint("POST", "OPTIONS")
 def token(request: PlatformRequest) -> HttpResponse:
-    if request.method == "OPTIONS":
-        return answer_preflight(request)
     parameters = read_form(request)
     grant_type = need(parameters, "grant_type")
     client = identify_client(request, parameters)
@@ -55,8 +52,6 @@ def introspect(request: PlatformRequest) -> HttpResponse:
 
 @provider_endpoint("POST", "OPTIONS")
 def revoke(request: PlatformRequest) -> HttpResponse:
-    if request.method == "OPTIONS":
-        return answer_preflight(request)
     parameters = read_form(request)
     client = identify_client(request, parameters)
     give_back_token(

@@ -6,7 +6,6 @@ from oidc.access import get_access_of_token
 from oidc.http import (
     FORM,
     allow_origin,
-    answer_preflight,
     json_response,
     provider_endpoint,
     read_form,
@@ -24,8 +23,6 @@ _SCHEMES = {scheme.lower(): scheme for scheme in CHALLENGES}
 
 @provider_endpoint("GET", "POST", "OPTIONS")
 def userinfo(request: PlatformRequest) -> HttpResponse:
-    if request.method == "OPTIONS":
-        return answer_preflight(request)
     scheme, shown = _read_token(request)
     token = find_access_token(digest(shown))
     access = get_access_of_token(token, at=request.now)

@@ -1,5 +1,6 @@
-"""A service's back-channel address, listening for real on a free port of this machine."""
+"""A service's own addresses, listening for real on a free port of this machine."""
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,10 +17,16 @@ class Listener(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.tokens: list[str] = []
         self.names: list[set[str]] = []  # of the parameters of each call
+        self.keys: list[dict[str, str]] = []  # the service's public ones
+        self.looks = 0  # how often somebody asked for them
 
     @property
     def url(self) -> str:
         return f"http://localhost:{self.server_port}/logout"
+
+    @property
+    def jwks_uri(self) -> str:
+        return f"http://localhost:{self.server_port}/jwks"
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -34,6 +41,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Location", "/elsewhere")
         self.send_header("Content-Length", "0")
         self.end_headers()
+
+    def do_GET(self) -> None:
+        self.server.looks += 1
+        body = json.dumps({"keys": self.server.keys}).encode()
+        self.send_response(self.server.status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base's name)
         """Say nothing."""

@@ -16,6 +16,7 @@ from oidc.protocol import jose
 from oidc.protocol.client_auth import ASSERTION_TYPE
 from oidc.protocol.remote_keys import get_client_keys
 from tests.oidc.conftest import MakeRelyingParty
+from tests.oidc.listener import listen
 from tests.oidc.relying_party import RelyingParty
 
 ISSUER = "http://localhost:8000/oidc"
@@ -161,3 +162,26 @@ def test_client_without_reachable_keys_is_not_authenticated(make_rp: MakeRelying
     away = make_rp(auth_method="private_key_jwt", jwks_uri="http://localhost:1/jwks")
     assert get_client_keys(away.profile) == []
     assert ask(away, make_assertion(away)).status_code == 401
+
+
+def test_client_that_rotates_its_key_is_known_at_once(make_rp: MakeRelyingParty) -> None:
+    with listen() as service:
+        service.keys = [jose.to_public_jwk("ES256", jose.make_private_key("ES256"))]
+        rp = make_rp(auth_method="private_key_jwt", jwks_uri=service.jwks_uri)
+        assert ask(rp, make_assertion(rp)).status_code == 401
+        assert service.looks == 1
+        service.keys.append(JWK)
+        assert ask(rp, make_assertion(rp)).status_code == 200
+        assert ask(rp, make_assertion(rp)).status_code == 200
+        assert service.looks == 2
+
+
+def test_unknown_key_ids_make_us_ask_a_service_once_in_a_while_only(
+    make_rp: MakeRelyingParty,
+) -> None:
+    with listen() as service:
+        service.keys = [jose.to_public_jwk("ES256", jose.make_private_key("ES256"))]
+        rp = make_rp(auth_method="private_key_jwt", jwks_uri=service.jwks_uri)
+        for _try in range(5):
+            assert ask(rp, make_assertion(rp)).status_code == 401
+        assert service.looks == 2

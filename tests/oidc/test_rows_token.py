@@ -291,6 +291,7 @@ def test_row_34_cors_is_for_client_origins_without_cookies(rp: RelyingParty) -> 
             rp.service.get("/oidc/userinfo", headers=headers),
             rp.service.options("/oidc/userinfo", headers={"Origin": origin}),
             rp.service.options("/oidc/token", headers={"Origin": origin}),
+            rp.service.options("/oidc/par", headers={"Origin": origin}),
             rp.service.post("/oidc/token", content_type=FORM, headers={"Origin": origin}),
         ):
             assert response.headers.get("Access-Control-Allow-Origin") == (
