@@ -1,8 +1,10 @@
 """The authorization endpoint, and what a person answers on the way."""
 
+import functools
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import TypeVar, cast
+from typing import TypeAlias, TypeVar, cast
 
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -32,6 +34,21 @@ from oidc.views.step_up import begin_set_up
 from oidc.views.visits import Visit, open_visit
 
 F = TypeVar("F", bound=AnswerForm)
+View: TypeAlias = Callable[[HttpRequest], HttpResponse]
+
+
+def answered_on_the_way(view: View) -> View:
+    """Take what a person posts; an answer to a request that is no more gets a page that says so."""
+
+    @require_POST
+    @functools.wraps(view)
+    def wrapper(request: HttpRequest) -> HttpResponse:
+        try:
+            return view(request)
+        except (StaleAnswerError, UnusableRequestError):
+            return answers.show_stale(request)
+
+    return wrapper
 
 
 @csrf_exempt
@@ -48,61 +65,43 @@ def authorize(request: HttpRequest) -> HttpResponse:
     return proceed(cast("AnyRequest", request), pending, problem=problem)
 
 
-@require_POST
+@answered_on_the_way
 def choose_company(request: HttpRequest) -> HttpResponse:
-    try:
-        form, pending = _read_answer(request, CompanyForm)
-    except StaleAnswerError:
-        return answers.show_stale(request)
+    form, pending = _read_answer(request, CompanyForm)
     return proceed(cast("AnyRequest", request), replace(pending, company=form.get_company()))
 
 
-@require_POST
+@answered_on_the_way
 def search_companies(request: HttpRequest) -> HttpResponse:
     """Show the companies again: all of them, or those that fit."""
-    try:
-        form, pending = _read_answer(request, SearchForm)
-    except StaleAnswerError:
-        return answers.show_stale(request)
+    form, pending = _read_answer(request, SearchForm)
     search = form.cleaned_data["q"]
     return proceed(cast("AnyRequest", request), replace(pending, company=""), search=search)
 
 
-@require_POST
+@answered_on_the_way
 def keep_account(request: HttpRequest) -> HttpResponse:
-    try:
-        _form, pending = _read_answer(request, AnswerForm)
-    except StaleAnswerError:
-        return answers.show_stale(request)
+    _form, pending = _read_answer(request, AnswerForm)
     return proceed(cast("AnyRequest", request), replace(pending, is_account_confirmed=True))
 
 
-@require_POST
+@answered_on_the_way
 def switch_account(request: HttpRequest) -> HttpResponse:
     """Sign out, which the person asked for, and sign somebody else in."""
-    try:
-        visit = _read_visit(request)
-    except (StaleAnswerError, UnusableRequestError):
-        return answers.show_stale(request)
+    visit = _read_visit(request)
     logout(request)
     return ask_to_sign_in(visit)
 
 
-@require_POST
+@answered_on_the_way
 def give_consent(request: HttpRequest) -> HttpResponse:
-    try:
-        _form, pending = _read_answer(request, AnswerForm)
-    except StaleAnswerError:
-        return answers.show_stale(request)
+    _form, pending = _read_answer(request, AnswerForm)
     return proceed(cast("AnyRequest", request), pending, is_consented=True)
 
 
-@require_POST
+@answered_on_the_way
 def refuse_consent(request: HttpRequest) -> HttpResponse:
-    try:
-        visit = _read_visit(request)
-    except (StaleAnswerError, UnusableRequestError):
-        return answers.show_stale(request)
+    visit = _read_visit(request)
     record_denial(
         client=visit.client,
         company=None,
@@ -113,23 +112,17 @@ def refuse_consent(request: HttpRequest) -> HttpResponse:
     return answers.answer_error(visit, AuthorizationError("access_denied"))
 
 
-@require_POST
+@answered_on_the_way
 def set_up_second_factor(request: HttpRequest) -> HttpResponse:
     """Lead to setting up the second factor that the service demands, and back."""
-    try:
-        visit = _read_visit(request)
-    except (StaleAnswerError, UnusableRequestError):
-        return answers.show_stale(request)
+    visit = _read_visit(request)
     return begin_set_up(visit)
 
 
-@require_POST
+@answered_on_the_way
 def refuse_second_factor(request: HttpRequest) -> HttpResponse:
     """Leave for the service without the second factor that it demands."""
-    try:
-        visit = _read_visit(request)
-    except (StaleAnswerError, UnusableRequestError):
-        return answers.show_stale(request)
+    visit = _read_visit(request)
     record_denial(
         client=visit.client,
         company=None,
@@ -140,13 +133,10 @@ def refuse_second_factor(request: HttpRequest) -> HttpResponse:
     return answers.answer_error(visit, AuthorizationError(UNMET))
 
 
-@require_POST
+@answered_on_the_way
 def go_back(request: HttpRequest) -> HttpResponse:
     """Leave for the service without an access."""
-    try:
-        visit = _read_visit(request)
-    except (StaleAnswerError, UnusableRequestError):
-        return answers.show_stale(request)
+    visit = _read_visit(request)
     return answers.answer_error(visit, AuthorizationError("access_denied"))
 
 
