@@ -14,7 +14,13 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.http import AnyRequest, PersonRequest
-from companies.forms import BreakGlassForm, ImportForm, RegisterForm
+from companies.forms import (
+    BreakGlassForm,
+    ImportForm,
+    RegisterForm,
+    RegisterReply,
+    ask_register,
+)
 from companies.models import Company, Invitation, Membership
 from companies.operations import (
     RowsRefusedError,
@@ -24,6 +30,7 @@ from companies.operations import (
     record_look,
     register_company_for,
 )
+from companies.protocol import has_register
 from companies.queries import get_support_grant
 from companies.rendering import list_with_faults
 from vop.lib.admin import ReadOnlyInline
@@ -186,10 +193,15 @@ class CompanyAdmin(ImportPages):
     inlines = [MembershipInline, InvitationInline]
     fields = (
         "name", "country", "formatted", "vat_number", "firm_kind", "language", "contact",
-        "invoice_recipient", "invoice_street", "invoice_postcode", "invoice_city",
-        "invoice_country", "invoice_email", "invoice_reference", "created_at", "closed_at",
+        "street", "postcode", "city", "register_status", "register_checked_at",
+        "invoice_delivery", "e_invoice_address", "invoice_recipient", "invoice_street",
+        "invoice_postcode", "invoice_city", "invoice_country", "invoice_email",
+        "invoice_reference", "created_at", "closed_at",
     )  # fmt: skip
-    readonly_fields = ("formatted", "contact", "created_at", "closed_at")
+    readonly_fields = (
+        "formatted", "contact", "register_status", "register_checked_at", "created_at",
+        "closed_at",
+    )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Company]:
         return super().get_queryset(request).select_related("main_contact__user")
@@ -283,7 +295,28 @@ class CompanyAdmin(ImportPages):
     def get_urls(self) -> list[URLPattern]:
         door = self.admin_site.admin_view(self.break_glass)
         name = "companies_company_break_glass"
-        return [path("<uuid:company_id>/break-glass/", door, name=name), *super().get_urls()]
+        ask = self.admin_site.admin_view(self.ask_the_register)
+        return [
+            path("<uuid:company_id>/break-glass/", door, name=name),
+            path("add/register/", ask, name="companies_company_ask_register"),
+            *super().get_urls(),
+        ]
+
+    def ask_the_register(self, request: HttpRequest) -> HttpResponse:
+        """Show what the company register says, and fill in what is empty or was chosen."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        typed = request.POST.dict()
+        form = RegisterForm()
+        reply = ask_register(
+            form,
+            typed,
+            country=typed.get("country", ""),
+            org_number=typed.get("org_number", ""),
+            take=request.POST.getlist("take"),
+            asker=str(cast("PersonRequest", request).user.pk),
+        )
+        return self._ask_for_facts(request, form, reply)
 
     def _register(self, request: AnyRequest) -> HttpResponse:
         form = RegisterForm(request.POST if request.method == "POST" else None)
@@ -302,11 +335,18 @@ class CompanyAdmin(ImportPages):
                 done = gettext("%(name)s is registered; the owner gets a mail.")
                 messages.success(request, done % {"name": company.name})
                 return redirect("admin:companies_company_changelist")
+        return self._ask_for_facts(request, form)
+
+    def _ask_for_facts(
+        self, request: HttpRequest, form: RegisterForm, reply: RegisterReply | None = None
+    ) -> HttpResponse:
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": gettext("Register a company"),
             "form": form,
+            "reply": reply,
+            "can_ask": has_register(),
             "changelist_url": reverse("admin:companies_company_changelist"),
         }
         status = 422 if form.errors else 200

@@ -20,6 +20,11 @@ class CompanyEvent(EventType):
         Retention.SEVEN_YEARS,
         ("changes",),
     )
+    REGISTER_ASKED = (
+        "company.register_asked",
+        _("Company register asked"),
+        Retention.THIRTEEN_MONTHS,
+    )
     MAIN_CONTACT_CHANGED = (
         "company.main_contact_changed",
         _("Main contact changed"),

@@ -59,6 +59,7 @@ _WORDS: Mapping[str, str | Promise] = {
     "mandate_ended": gettext_lazy("the mandate ended"),
     "reassigned": gettext_lazy("a new assignment took its place"),
     **{way.value: way.label for way in Company.InvoiceDelivery},
+    **{status.value: status.label for status in Company.RegisterStatus},
     "removed": gettext_lazy("taken out"),
     "left": gettext_lazy("left on their own"),
     "released": gettext_lazy("released"),

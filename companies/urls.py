@@ -53,6 +53,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_COMPANY}company/", details.details, name="details"),
     path(f"{_COMPANY}company/history/", details.history, name="history"),
     path(f"{_COMPANY}company/edit/", details.edit, name="edit"),
+    path(f"{_COMPANY}company/edit/register/", details.ask_the_register, name="ask_register"),
     path(
         f"{_COMPANY}company/invoice-address/",
         details.edit_invoice_address,

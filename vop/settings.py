@@ -53,6 +53,20 @@ ERP_ALLOWED_HOSTS: list[str] = env.list(
     "ERP_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "::1"] if DEMO else []
 )
 VAT_LOOKUP: str = env.str("VAT_LOOKUP", "billing.protocol.ask_vies")
+COMPANY_REGISTER: str = env.str(
+    "COMPANY_REGISTER", f"companies.protocol.ask_{'offline' if DEMO else 'registers'}"
+)
+COMPANY_REGISTER_FILE: Path = Path(
+    env.str("COMPANY_REGISTER_FILE", str(BASE_DIR / "vop/demo/register.json"))
+)
+BOLAGSVERKET_CLIENT_ID: str = env.str("BOLAGSVERKET_CLIENT_ID", "")
+BOLAGSVERKET_CLIENT_SECRET: str = env.str("BOLAGSVERKET_CLIENT_SECRET", "")
+BOLAGSVERKET_URL: str = env.str(
+    "BOLAGSVERKET_URL", "https://gw.api.bolagsverket.se/vardefulla-datamangder/v1"
+)
+BOLAGSVERKET_TOKEN_URL: str = env.str(
+    "BOLAGSVERKET_TOKEN_URL", "https://portal.api.bolagsverket.se/oauth2/token"
+)
 SECURITY_CONTACT: str = env.str("SECURITY_CONTACT", "mailto:security@localhost")
 LOG_LEVEL: str = env.str("LOG_LEVEL", "INFO")
 LOG_JSON: bool = env.bool("LOG_JSON", not DEBUG)

@@ -11,6 +11,7 @@ from companies.forms.people import (
     choose_roles,
 )
 from companies.forms.policy import PolicyForm
+from companies.forms.register import RegisterReply, ask_register
 from companies.forms.support import BreakGlassForm, SupportForm
 
 SEARCH_FROM = 10  # companies; fewer are seen at a glance
@@ -27,7 +28,9 @@ __all__ = [
     "LogForm",
     "PolicyForm",
     "RegisterForm",
+    "RegisterReply",
     "RolesForm",
     "SupportForm",
+    "ask_register",
     "choose_roles",
 ]

@@ -158,6 +158,9 @@ class RegisterForm(forms.Form):
     country = forms.ChoiceField(label=_("Country"), choices=Company.Country.choices)
     org_number = forms.CharField(label=_("Organisation number"), max_length=30)
     vat_number = forms.CharField(label=_("VAT number"), max_length=30, required=False)
+    street = forms.CharField(label=_("Street or box"), max_length=160, required=False)
+    postcode = forms.CharField(label=_("Postcode"), max_length=20, required=False)
+    city = forms.CharField(label=_("City"), max_length=80, required=False)
     firm_kind = forms.ChoiceField(
         label=_("Firm kind"),
         choices=[("", _("Not a firm")), *Company.FirmKind.choices],
@@ -185,12 +188,20 @@ class RegisterForm(forms.Form):
                 values["vat_number"] = parse_vat_number(country, values["vat_number"])
             except VatNumberError as error:
                 self.add_error("vat_number", str(error.message))
+        if country == "SE" and "postcode" in values:
+            try:
+                values["postcode"] = write_swedish_postcode(values["postcode"])
+            except ValidationError as error:
+                self.add_error("postcode", error)
         return values
 
     @property
     def company(self) -> Company:
         """The company as described, not saved, once the form is valid."""
-        names = ("name", "country", "org_number", "vat_number", "firm_kind", "language")
+        names = (
+            "name", "country", "org_number", "vat_number", "street", "postcode", "city",
+            "firm_kind", "language",
+        )  # fmt: skip
         return Company(**{name: self.cleaned_data[name] for name in names})
 
 

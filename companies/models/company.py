@@ -45,6 +45,11 @@ class Company(PolicyFields, UUIDModel):
         E_INVOICE = "e_invoice", _("As an e-invoice (Peppol)")
         LETTER = "letter", _("By letter")
 
+    class RegisterStatus(models.TextChoices):
+        ACTIVE = "active", _("Registered")
+        ENDING = "ending", _("In liquidation, bankruptcy or restructuring")
+        DEREGISTERED = "deregistered", _("Struck off the register")
+
     name = models.CharField(_("name"), max_length=160)
     country = models.CharField(_("country"), max_length=2, choices=Country, default=Country.SWEDEN)
     org_number = models.CharField(_("organisation number"), max_length=20)
@@ -74,6 +79,16 @@ class Company(PolicyFields, UUIDModel):
     e_invoice_address = models.CharField(
         _("e-invoice address"), max_length=60, blank=True, default=""
     )
+    # What the authorities' register last said, and when: it informs, and decides nothing.
+    register_status = models.CharField(
+        _("in the company register"),
+        max_length=20,
+        choices=RegisterStatus,
+        blank=True,
+        default="",
+        editable=False,
+    )
+    register_checked_at = models.DateTimeField(_("register asked"), null=True, editable=False)
     main_contact = models.ForeignKey(
         "companies.Membership",
         on_delete=models.PROTECT,
@@ -104,6 +119,14 @@ class Company(PolicyFields, UUIDModel):
             models.CheckConstraint(
                 condition=~models.Q(invoice_delivery="e_invoice") | ~models.Q(e_invoice_address=""),
                 name="e_invoice_has_an_address",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(register_status="", register_checked_at=None)
+                | models.Q(
+                    register_status__in=["active", "ending", "deregistered"],
+                    register_checked_at__isnull=False,
+                ),
+                name="register_status_has_an_instant",
             ),
         ]
         indexes = [models.Index(fields=["name", "id"], name="company_by_name")]

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from auditlog.actors import Actor
 from auditlog.events import EventType
@@ -24,8 +25,11 @@ from companies.operations.rules import (
     load_member,
     lock_company,
 )
+from companies.protocol import RegisterEntry
 from vop.lib.db import step, use_case
 from vop.lib.errors import StaleError
+
+REGISTER_HOLDS: Final = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,32 @@ def update_invoice_address(
         actor=actor,
         now=now,
     )
+
+
+@use_case
+def note_register_answer(
+    *, company: Company, entry: RegisterEntry, acting: Membership, actor: Actor, now: datetime
+) -> Company:
+    """Note what the company register says of a company's status; nothing else is taken over.
+
+    Raises: NotAllowedError.
+    """
+    company = lock_company(company.pk)
+    check_may(acting, company, Permission.COMPANY_UPDATE, at=now)
+    before = company.register_status
+    asked = company.register_checked_at
+    if before == entry.status and asked is not None and now < asked + REGISTER_HOLDS:
+        return company  # the same answer, shown again
+    company.register_status, company.register_checked_at = entry.status, now
+    company.save(update_fields=["register_status", "register_checked_at"])
+    audit(
+        CompanyEvent.REGISTER_ASKED,
+        actor=actor,
+        now=now,
+        company=company.ref,
+        data={"before": before, "after": entry.status},
+    )
+    return company
 
 
 @use_case

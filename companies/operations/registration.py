@@ -18,6 +18,7 @@ from companies.models import (
 )
 from companies.operations.members import grant_role
 from companies.operations.rules import CompanyExistsError
+from companies.protocol import recall
 from vop.lib.db import use_case
 
 
@@ -81,6 +82,9 @@ def register_company_for(
 def _register(*, company: Company, owner: User, actor: Actor, now: datetime) -> Company:
     company.org_number = parse_org_number(company.country, company.org_number)
     company.vat_number = parse_vat_number(company.country, company.vat_number)
+    entry = recall(company.country, company.org_number)
+    if entry is not None:  # whoever registers it has just looked at that
+        company.register_status, company.register_checked_at = entry.status, now
     same = Company.objects.filter(country=company.country, org_number=company.org_number)
     if same.exists():
         raise CompanyExistsError

@@ -8,14 +8,15 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from auditlog.queries import LogFilter, read_log
 from companies import operations
 from companies.events import CompanyEvent
-from companies.forms import CompanyForm, InvoiceAddressForm
+from companies.forms import CompanyForm, InvoiceAddressForm, ask_register
 from companies.http import CompanyRequest, company_page
 from companies.models import Permission
+from companies.protocol import has_register
 from companies.queries import get_company_details
 from companies.rendering import describe
 from vop.lib.errors import DomainError, StaleError
@@ -26,6 +27,7 @@ HISTORY = frozenset(
         CompanyEvent.REGISTERED,
         CompanyEvent.UPDATED,
         CompanyEvent.INVOICE_ADDRESS_CHANGED,
+        CompanyEvent.REGISTER_ASKED,
         CompanyEvent.MAIN_CONTACT_CHANGED,
         CompanyEvent.CLOSED,
     }
@@ -78,6 +80,31 @@ def edit(request: CompanyRequest) -> HttpResponse:
     return _edit(request, form, save, "companies/edit.html")
 
 
+@require_POST
+@company_page(Permission.COMPANY_UPDATE)
+def ask_the_register(request: CompanyRequest) -> HttpResponse:
+    """Show what the company register says; fill in what is empty or was chosen, save nothing."""
+    company = request.company
+    form = CompanyForm(company=company)
+    reply = ask_register(
+        form,
+        request.POST.dict(),
+        country=company.country,
+        org_number=company.org_number,
+        take=request.POST.getlist("take"),
+        asker=str(request.user.pk),
+    )
+    if reply.entry is not None:
+        operations.note_register_answer(
+            company=company,
+            entry=reply.entry,
+            acting=request.membership,
+            actor=request.actor,
+            now=request.now,
+        )
+    return render(request, "companies/edit.html", {"form": form, "reply": reply, "can_ask": True})
+
+
 @company_page(Permission.BILLING_UPDATE)
 def edit_invoice_address(request: CompanyRequest) -> HttpResponse:
     """Change where the next invoices go."""
@@ -120,4 +147,5 @@ def _edit(
             messages.success(request, _("Saved."))
             return redirect("companies:details", request.company.pk)
     status = HTTPStatus.OK if request.method == "GET" else HTTPStatus.UNPROCESSABLE_ENTITY
-    return render(request, template, {"form": form, "saved_now": saved_now}, status=status)
+    context = {"form": form, "saved_now": saved_now, "can_ask": has_register()}
+    return render(request, template, context, status=status)

@@ -43,6 +43,7 @@ RULES: Mapping[str, Rule] = {
     "companies:details": company(Permission.COMPANY_VIEW),
     "companies:history": company(Permission.BILLING_UPDATE),
     "companies:edit": company(Permission.COMPANY_UPDATE, GET, POST),
+    "companies:ask_register": company(Permission.COMPANY_UPDATE, POST),
     "companies:edit_invoice_address": company(Permission.BILLING_UPDATE, GET, POST),
     "companies:support": company(Permission.SUPPORT_GRANT),
     "companies:let_support_in": company(Permission.SUPPORT_GRANT, POST),

@@ -49,13 +49,18 @@ def fetch(url: str, *, seconds: float, inside: Collection[str] = ()) -> Answer:
 
 
 def post_form(
-    url: str, fields: Mapping[str, str], *, seconds: float, inside: Collection[str] = ()
+    url: str,
+    fields: Mapping[str, str],
+    *,
+    headers: Mapping[str, str] | None = None,
+    seconds: float,
+    inside: Collection[str] = (),
 ) -> Answer:
     """Send a form to an address; The answer takes `seconds` at most.
 
     Raises: ForbiddenAddressError, UnreachableError.
     """
-    body, headers = urlencode(fields).encode(), {"Content-Type": FORM}
+    body, headers = urlencode(fields).encode(), {"Content-Type": FORM, **(headers or {})}
     return post(url, body, headers=headers, seconds=seconds, inside=inside)
 
 

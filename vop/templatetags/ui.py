@@ -208,15 +208,27 @@ def button(
     value: object = "",
     type: str = "submit",  # noqa: A002 (as HTML says it)
     form: str = "",
+    formaction: str = "",
     hint: str = "",
 ) -> SafeString:
-    """Do something; `hint` tells the blind which row a repeated label belongs to."""
+    """Do something; `hint` tells the blind which row a repeated label belongs to.
+
+    With `formaction` what was typed goes there instead, unchecked by the browser: the form isn't
+    done yet.
+    """
     return _component(
         "button",
         label=label,
         variant=_one_of(variant, VARIANTS),
         type=type,
-        attributes=_attributes(id=id, name=name, value=value, form=form),
+        attributes=_attributes(
+            id=id,
+            name=name,
+            value=value,
+            form=form,
+            formaction=formaction,
+            formnovalidate=formaction and "formnovalidate",
+        ),
         hint=hint,
     )
 
