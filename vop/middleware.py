@@ -9,9 +9,11 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django_structlog.middlewares import RequestMiddleware
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from vop.lib import health
 from vop.lib.http import PlatformRequest
+from vop.metrics import write_metrics
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 
@@ -31,8 +33,16 @@ def answer_ready(request: HttpRequest) -> HttpResponse:
     return JsonResponse(found, status=status, headers={"Cache-Control": "no-store"})
 
 
+def answer_metrics(request: HttpRequest) -> HttpResponse:
+    """Give a monitoring system its figures; the proxy keeps everybody else away."""
+    headers = {"Cache-Control": "no-store"}
+    return HttpResponse(
+        write_metrics(timezone.now()), content_type=CONTENT_TYPE_LATEST, headers=headers
+    )
+
+
 class HealthMiddleware:
-    """Answer /-/live and /-/ready before hosts, sessions and people are asked for.
+    """Answer /-/live, /-/ready and /-/metrics before hosts, sessions and people are asked for.
 
     Otherwise a database that is away would make the orchestrator kill processes that are well.
     """
@@ -40,6 +50,7 @@ class HealthMiddleware:
     answers: Mapping[str, Callable[[HttpRequest], HttpResponse]] = {
         "/-/live": answer_live,
         "/-/ready": answer_ready,
+        "/-/metrics": answer_metrics,
     }
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

@@ -19,6 +19,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("-/live", middleware.answer_live, name="live"),
     path("-/ready", middleware.answer_ready, name="ready"),
+    path("-/metrics", middleware.answer_metrics, name="metrics"),
 ]
 
 handler400 = "vop.views.bad_request"

@@ -11,5 +11,6 @@ RULES: Mapping[str, Rule] = {
     "set_theme": public(POST),
     "live": public(),
     "ready": public(),
+    "metrics": public(),
 }
 ARGUMENTS: Mapping[str, Lookup] = {"company_id": lambda world: world.company.pk}

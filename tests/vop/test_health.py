@@ -1,11 +1,13 @@
-"""/-/live and /-/ready, and a database that is away."""
+"""/-/live, /-/ready and /-/metrics, and a database that is away."""
 
 import json
 from datetime import timedelta
 
 import pytest
+from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.vop.outside import NOBODY_LISTENS, run_outside
 from vop.lib import jobs
@@ -45,6 +47,46 @@ def test_ready_says_when_work_is_stuck(client: Client) -> None:
     assert response.json()["jobs"] == "late"
 
 
+def read_figures(client: Client) -> dict[str, float]:
+    response = client.get("/-/metrics")
+    assert response.status_code == 200
+    assert response.headers["Content-Type"].startswith("text/plain; version=")
+    families = text_string_to_metric_families(response.content.decode())
+    return {
+        f"{sample.name}{sorted(sample.labels.values())}": sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+@pytest.mark.django_db
+def test_metrics_tell_what_waits_and_what_happened(client: Client) -> None:
+    use_case(jobs.enqueue)("vop.purge_jobs")
+    use_case(jobs.enqueue)("vop.purge_jobs")
+    Job.objects.update(run_at=timezone.now() - timedelta(minutes=6))
+    Job.objects.filter(pk=Job.objects.first().pk).update(given_up_at=timezone.now())  # type: ignore[union-attr]
+    client.post("/login/", {"login": "nobody@exempel.se", "password": "wrong"})
+
+    figures = read_figures(client)
+
+    assert figures["vop_jobs_due[]"] == 1
+    assert 360 <= figures["vop_jobs_oldest_due_seconds[]"] < 420
+    assert figures["vop_jobs_given_up[]"] == 1
+    assert figures["vop_dependency_up['database']"] == 1
+    assert figures["vop_dependency_up['jobs']"] == 0, "work is late"
+    assert figures["vop_recent_events['login.failed']"] == 1
+    assert figures["vop_recent_events['login.succeeded']"] == 0
+
+
+@pytest.mark.django_db
+def test_metrics_tell_what_the_status_page_does(client: Client) -> None:
+    call_command("ensure_components")
+    figures = read_figures(client)
+    states = {name: value for name, value in figures.items() if "severity" in name}
+    assert any("critical" in name for name in states)
+    assert set(states.values()) == {0}
+
+
 ASK = """
 import json
 from django.test import Client
@@ -72,13 +114,14 @@ def test_database_away_gives_503_and_one_line() -> None:
         assert "secret-word" not in text
 
 
-def test_database_away_leaves_live_and_tells_ready() -> None:
-    printed, _logged = run_outside(ASK.format(paths=["/-/live", "/-/ready"]), DATABASE_URL=AWAY)
+def test_database_away_leaves_live_and_tells_ready_and_metrics() -> None:
+    paths = ["/-/live", "/-/ready", "/-/metrics"]
+    printed, _logged = run_outside(ASK.format(paths=paths), DATABASE_URL=AWAY)
 
-    [[_l, live_status, _live], [_r, ready_status, ready]] = [json.loads(line) for line in printed]
-    assert live_status == 200
-    assert ready_status == 503
-    assert json.loads(ready) == {
+    live, ready, metrics = [json.loads(line) for line in printed]
+    assert (live[1], ready[1], metrics[1]) == (200, 503, 200)
+    assert 'vop_dependency_up{dependency="database"} 0.0' in metrics[2]
+    assert json.loads(ready[2]) == {
         "database": "away",
         "cache": "ok",
         "queue": "ok",

@@ -9,11 +9,13 @@ after a crash between its effect and the mark, so tasks are idempotent.
 import functools
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from celery import Task, current_app
 from django.db import transaction
+from django.db.models import Count, Min
 from django.utils import timezone
 from django.utils.module_loading import autodiscover_modules
 
@@ -106,6 +108,22 @@ def purge(*, now: datetime) -> int:
 def is_stuck(*, now: datetime) -> bool:
     """Tell whether work waits that should have been done long ago: no worker, or one too few."""
     return Job.objects.due(now).filter(run_at__lt=now - STUCK_AFTER).exists()
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits: jobs whose time has come, for how long the first of them, and the given up."""
+
+    due: int
+    oldest_due: timedelta
+    given_up: int
+
+
+def measure(*, now: datetime) -> Backlog:
+    """Count what waits."""
+    found = Job.objects.due(now).aggregate(count=Count("pk"), first=Min("run_at"))
+    waited = now - found["first"] if found["first"] else timedelta()
+    return Backlog(found["count"], waited, Job.objects.exclude(given_up_at=None).count())
 
 
 def is_queue_reachable() -> bool:
