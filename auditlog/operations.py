@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, TypedDict, cast
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Model
@@ -13,7 +13,7 @@ from django.utils.encoding import force_str
 from auditlog.actors import Actor, Ref
 from auditlog.events import EventType, LogEvent
 from auditlog.models import Event, EventAudience, EventPersonal
-from vop.lib.bulk import insert_models, insert_rows, reserve_keys
+from vop.lib.bulk import insert_rows, reserve_keys
 from vop.lib.db import step, use_case
 from vop.lib.statements import write
 
@@ -66,32 +66,16 @@ def describe_event(
 
     For token traffic, where each statement counts; everything else calls `audit`.
     """
-    target = target or company or _NOTHING
-    plain, personal = _split(event_type, data or {})
-    event = Event(
-        action=event_type.value,
+    values, personal, readers = _tell(
+        event_type,
+        Entry(company, target, data or {}, tuple(also_visible_to)),
+        actor=actor,
+        now=now,
         outcome=outcome,
-        retention=event_type.retention.value,
-        occurred_at=now,
-        actor_kind=actor.kind,
-        actor_id=actor.id,
-        company_id=uuid.UUID(company.id) if company else None,
-        target_kind=target.kind,
-        target_id=target.id,
-        data=plain,
-        request_id=actor.request_id,
     )
-    beside = EventPersonal(
-        event=event,
-        actor_label=actor.label[:254],
-        target_label=force_str(target.label)[:254],
-        ip=actor.ip or None,
-        user_agent=actor.user_agent[:300],
-        data=personal,
-    )
-    readers = set(also_visible_to) | ({uuid.UUID(company.id)} if company else set())
-    audience = [EventAudience(event=event, company_id=reader) for reader in sorted(readers)]
-    return [event, beside, *audience]
+    event = Event(**values)
+    audience = [EventAudience(event=event, company_id=reader) for reader in readers]
+    return [event, EventPersonal(event=event, **personal), *audience]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,40 +83,27 @@ class Entry:
     """One of many events of a kind that happen at once, as `audit` takes it."""
 
     company: Ref | None
-    target: Ref
+    target: Ref | None
     data: Mapping[str, Any]
     also_visible_to: tuple[uuid.UUID, ...] = ()
 
 
 @step
 def audit_each(
-    event_type: EventType, entries: Iterable[Entry], *, actor: Actor, now: datetime
-) -> Sequence[Event]:
+    event_type: EventType, entries: Sequence[Entry], *, actor: Actor, now: datetime
+) -> None:
     """Write many events of a kind, each as `audit` would, in a few statements."""
-    described = [
-        describe_event(
-            event_type,
-            actor=actor,
-            now=now,
-            company=entry.company,
-            target=entry.target,
-            data=entry.data,
-            also_visible_to=entry.also_visible_to,
-        )
-        for entry in entries
-    ]
-    for rows, key in zip(described, reserve_keys(Event, len(described)), strict=True):
-        rows[0].pk = key
-    rows = [row for each in described for row in each]
-    events = [row for row in rows if isinstance(row, Event)]
-    beside = [row for row in rows if isinstance(row, EventPersonal)]
-    for event, row in zip(events, beside, strict=True):
-        row.event = event  # again, for its key
-    shown = [(row.event.pk, row.company_id) for row in rows if isinstance(row, EventAudience)]
-    insert_models(Event, events)
-    insert_models(EventPersonal, beside)
+    events: list[tuple[Any, ...]] = []
+    beside: list[tuple[Any, ...]] = []
+    shown: list[tuple[Any, ...]] = []
+    for key, entry in zip(reserve_keys(Event, len(entries)), entries, strict=True):
+        values, personal, readers = _tell(event_type, entry, actor=actor, now=now)
+        events.append((key, uuid.uuid4(), 1, *values.values()))
+        beside.append((key, *personal.values()))
+        shown += [(key, reader) for reader in readers]
+    insert_rows(Event, ["id", "uid", "schema_version", *_Values.__annotations__], events)
+    insert_rows(EventPersonal, ["event_id", *_Personal.__annotations__], beside)
     insert_rows(EventAudience, ["event_id", "company_id"], shown)
-    return events
 
 
 @step
@@ -152,6 +123,67 @@ def record_export(
     return audit(
         LogEvent.EXPORTED, actor=actor, now=now, company=company, data={"filter": dict(description)}
     )
+
+
+class _Values(TypedDict):
+    """What an event says, in the order of its columns."""
+
+    action: str
+    outcome: str
+    retention: str
+    occurred_at: datetime
+    actor_kind: str
+    actor_id: str
+    company_id: uuid.UUID | None
+    target_kind: str
+    target_id: str
+    data: dict[str, Any]
+    request_id: str
+
+
+class _Personal(TypedDict):
+    """What stands beside an event, since it may be erased."""
+
+    actor_label: str
+    target_label: str
+    ip: str | None
+    user_agent: str
+    data: dict[str, Any]
+
+
+def _tell(
+    event_type: EventType,
+    entry: Entry,
+    *,
+    actor: Actor,
+    now: datetime,
+    outcome: Event.Outcome = Event.Outcome.SUCCESS,
+) -> tuple[_Values, _Personal, list[uuid.UUID]]:
+    """Return an event's columns, those of its personal part, and who may read it."""
+    company, target = entry.company, entry.target or entry.company or _NOTHING
+    company_id = uuid.UUID(company.id) if company else None
+    plain, personal = _split(event_type, entry.data)
+    values = _Values(
+        action=event_type.value,
+        outcome=outcome,
+        retention=event_type.retention.value,
+        occurred_at=now,
+        actor_kind=actor.kind,
+        actor_id=actor.id,
+        company_id=company_id,
+        target_kind=target.kind,
+        target_id=target.id,
+        data=plain,
+        request_id=actor.request_id,
+    )
+    beside = _Personal(
+        actor_label=actor.label[:254],
+        target_label=force_str(target.label)[:254],
+        ip=actor.ip or None,
+        user_agent=actor.user_agent[:300],
+        data=personal,
+    )
+    return values, beside, sorted({*entry.also_visible_to, *([company_id] if company_id else [])})
 
 
 def _split(event_type: EventType, data: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -13,7 +13,7 @@ from auditlog.operations import audit
 from billing.events import BasisEvent, CatalogueEvent
 from billing.models import BillingRun, ExchangeRate, InvoiceBasis, VatNumberCheck
 from billing.operations.gathering import load_seller, sum_up_again, take_snapshots
-from billing.operations.issuing import issue
+from billing.operations.issuing import issue_alone
 from billing.operations.state import lock_companies
 from billing.protocol import VatAnswer
 from billing.queries import list_held, list_numbers_to_check
@@ -119,7 +119,7 @@ def release_basis(*, basis: InvoiceBasis, actor: Actor, now: datetime) -> bool:
     if locked.held_for:
         return False
     if locked.run is not None and locked.run.state in ISSUED:
-        issue([locked], now=now)
+        issue_alone(locked, now=now)
         audit(
             BasisEvent.APPROVED,
             actor=actor,

@@ -32,9 +32,9 @@ from vop.lib.bulk import update_rows
 from vop.lib.clock import local_date
 from vop.lib.db import step, use_case
 
-_MOVED_COLUMNS: Final = [
-    "id", "plan_id", "paid_quantity", "term", "bought_on", "billed_through", "price_id",
-    "next_plan_id", "next_plan_ordered_on", "cancel_on",
+_MOVED_COLUMNS: Final = ["id", "billed_through", "paid_quantity", "price_id", "cancel_on"]
+_CHANGED_COLUMNS: Final = [
+    "id", "plan_id", "term", "bought_on", "next_plan_id", "next_plan_ordered_on",
 ]  # fmt: skip
 State = BillingRunItem.State
 
@@ -160,21 +160,22 @@ def _bill(
 ) -> Done:
     """Bill the customers that can be billed and were agreed to; note why the others can't."""
     agreed = batch.digests if run.is_approved else None
+    digests = _digests(works)
     done = Done()
     good: list[CustomerWork] = []
     for work in works:
         if work.error:
             _note(run.pk, work.company, State.PARKED, work.error, now)
             done.parked += 1
-        elif agreed is not None and agreed.get(work.company.pk.hex) != work.digest:
+        elif agreed is not None and agreed.get(work.key) != digests[work.key]:
             reason = _("It has changed since the run was approved. The next run takes it up.")
             _note(run.pk, work.company, State.SKIPPED, reason, now)
         else:
             good.append(work)
     done.billed = len(good)
-    done.digests = _digests(good)
+    done.digests = {work.key: digests[work.key] for work in good}
     _renew(run, good, book=book, actor=actor, now=now, done=done)
-    _clear(run, good, now)
+    _clear(batch, good, now)
     batch.billed_count += done.billed
     batch.line_count += done.lines
     batch.ended_count += done.ended
@@ -219,27 +220,20 @@ def _renew(
 
 
 def _move_cursors(renewals: Sequence[Renewal], book: PriceBook) -> None:
-    moved = []
+    """Write what the engine decided; only where a new plan began is there more than a cursor."""
+    moved: list[tuple[object, ...]] = []
+    changed: list[tuple[object, ...]] = []
     for renewal in renewals:
-        state = renewal.outcome.subscription
-        if not renewal.outcome.lines and state.cancel_on == renewal.row.cancel_on:
+        row, state = renewal.row, renewal.outcome.subscription
+        if not renewal.outcome.lines and state.cancel_on == row.cancel_on:
             continue
-        next_plan = None if state.next_plan is None else book.by_code[state.next_plan].pk
-        moved.append(
-            (
-                renewal.row.id,
-                book.by_code[state.plan].pk,
-                state.paid_quantity,
-                state.term,
-                state.bought_on,
-                state.billed_through,
-                None if state.price is None else state.price.ref,
-                next_plan,
-                state.next_plan_ordered_on,
-                state.cancel_on,
-            )
-        )
+        price = None if state.price is None else state.price.ref
+        moved.append((row.id, state.billed_through, state.paid_quantity, price, state.cancel_on))
+        if row.next_plan_id is not None and state.next_plan is None:
+            plan = book.by_code[state.plan].pk
+            changed.append((row.id, plan, state.term, state.bought_on, None, None))
     update_rows(Subscription, _MOVED_COLUMNS, moved)
+    update_rows(Subscription, _CHANGED_COLUMNS, changed)
 
 
 def _follow(renewal: Renewal, book: PriceBook, *, actor: Actor, now: datetime) -> None:
@@ -322,7 +316,7 @@ def _claim(waiting: QuerySet[BillingBatch]) -> BillingBatch | None:
 
 
 def _digests(works: Sequence[CustomerWork]) -> dict[str, str]:
-    return {work.company.pk.hex: work.digest for work in works if not work.error}
+    return {work.key: work.digest for work in works if not work.error}
 
 
 def _close(batch: BillingBatch, *, gone: int) -> None:
@@ -335,11 +329,15 @@ def _close(batch: BillingBatch, *, gone: int) -> None:
 
 
 def _count_exceptions(batch: BillingBatch) -> dict[str, int]:
+    rows = _list_exceptions(batch).values_list("state").annotate(count=Count("pk"))
+    return dict(rows.order_by("state"))
+
+
+def _list_exceptions(batch: BillingBatch) -> QuerySet[BillingRunItem]:
     items = BillingRunItem.objects.filter(run=batch.run_id, company_id__gte=batch.first_payer)
     if batch.until_payer is not None:
         items = items.filter(company_id__lt=batch.until_payer)
-    rows = items.exclude(state=State.DONE).values_list("state").annotate(count=Count("pk"))
-    return dict(rows.order_by("state"))
+    return items.exclude(state=State.DONE)
 
 
 def _note(run_id: uuid.UUID, payer: Company, state: str, reason: str, now: datetime) -> None:
@@ -352,9 +350,10 @@ def _note(run_id: uuid.UUID, payer: Company, state: str, reason: str, now: datet
         BillingRunItem.objects.filter(pk=item.pk).update(attempts=F("attempts") + 1, **values)
 
 
-def _clear(run: BillingRun, works: Sequence[CustomerWork], now: datetime) -> None:
+def _clear(batch: BillingBatch, works: Sequence[CustomerWork], now: datetime) -> None:
     """Note that customers who were parked earlier in the run are billed after all."""
-    items = BillingRunItem.objects.filter(run=run, company__in=[work.company.pk for work in works])
-    items.exclude(state=State.DONE).update(
+    billed = {work.company.pk for work in works}
+    items = dict(_list_exceptions(batch).values_list("company_id", "pk").order_by("pk"))
+    BillingRunItem.objects.filter(pk__in=[items[key] for key in billed & set(items)]).update(
         state=State.DONE, error="", attempts=F("attempts") + 1, updated_at=now
     )

@@ -22,6 +22,7 @@ from billing.models import BasisLine, InvoiceBasis, Plan, Subscription, VatTotal
 from billing.queries import (
     DueRow,
     LineRow,
+    VatRow,
     get_current_seller,
     get_exchange_rate,
     list_bases_of_day,
@@ -42,7 +43,6 @@ _SUM_COLUMNS: Final = [
     "id", "kind", "net_cents", "vat_cents", "rounding_cents", "payable_cents",
     "vat_sek_cents", "fx_rate", "fx_date", "fx_source", "held_for", "body_sha256",
 ]  # fmt: skip
-_VAT_COLUMNS: Final = ["basis_id", "category", "rate", "base_cents", "vat_cents"]
 
 
 class NoSellerError(DomainError):
@@ -94,7 +94,7 @@ class _Draft:
     is_new: bool
     lines: list[LineRow] = field(default_factory=list)
     added: list[LineRow] = field(default_factory=list)
-    vat_totals: list[VatTotal] = field(default_factory=list)
+    vat_totals: list[VatRow] = field(default_factory=list)
 
 
 @step
@@ -304,13 +304,7 @@ def _sum_up(drafts: Sequence[_Draft]) -> None:
             basis.currency,
         )
         draft.vat_totals = [
-            VatTotal(
-                basis=basis,
-                category=part.category.value,
-                rate=part.rate,
-                base_cents=part.base_cents,
-                vat_cents=part.vat_cents,
-            )
+            VatRow(basis.pk, part.category.value, part.rate, part.base_cents, part.vat_cents)
             for part in totals.vat
         ]
         basis.kind = totals.kind
@@ -371,11 +365,10 @@ def _write(drafts: Sequence[_Draft]) -> None:
     read = attrgetter(*columns)
     update_rows(InvoiceBasis, columns, [read(draft.basis) for draft in old])
     VatTotal.objects.bulk_create(
-        [part for draft in old for part in draft.vat_totals],
+        [VatTotal(**part._asdict()) for draft in old for part in draft.vat_totals],
         update_conflicts=True,
         update_fields=["base_cents", "vat_cents"],
         unique_fields=["basis", "category", "rate"],
     )
     insert_rows(BasisLine, LineRow._fields, [line for draft in drafts for line in draft.added])
-    read = attrgetter(*_VAT_COLUMNS)
-    insert_rows(VatTotal, _VAT_COLUMNS, [read(part) for draft in new for part in draft.vat_totals])
+    insert_rows(VatTotal, VatRow._fields, [part for draft in new for part in draft.vat_totals])

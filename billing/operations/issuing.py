@@ -23,7 +23,7 @@ from billing.operations.gathering import (
     take_snapshots,
 )
 from billing.operations.state import lock_companies, record_change
-from billing.queries import list_standing_charges, list_unissued
+from billing.queries import Unissued, list_standing_charges, list_unissued
 from billing.rendering import seal
 from companies.models import Company
 from vop.lib.bulk import update_rows
@@ -78,7 +78,7 @@ def approve_basis(*, basis: InvoiceBasis, actor: Actor, now: datetime) -> Invoic
     sum_up_again(locked)
     if locked.held_for:
         raise BasisHeldError(locked)
-    issue([locked], now=now)
+    issue_alone(locked, now=now)
     audit(
         BasisEvent.APPROVED,
         actor=actor,
@@ -91,7 +91,7 @@ def approve_basis(*, basis: InvoiceBasis, actor: Actor, now: datetime) -> Invoic
 
 
 @use_case
-def issue_block(*, run: BillingRun, after: uuid.UUID, now: datetime) -> Sequence[InvoiceBasis]:
+def issue_block(*, run: BillingRun, after: uuid.UUID, now: datetime) -> Sequence[Unissued]:
     """Give the next bases of an approved run their numbers; empty when there are no more.
 
     One transaction takes a whole block of numbers: the series' row stays locked until they stand
@@ -106,19 +106,24 @@ def issue_block(*, run: BillingRun, after: uuid.UUID, now: datetime) -> Sequence
 
 
 @step
-def issue(bases: Sequence[InvoiceBasis], *, now: datetime) -> None:
+def issue(bases: Sequence[Unissued], *, now: datetime) -> None:
     """Give drafts their numbers, in the order they come in, and their hashes."""
+    rows: list[tuple[object, ...]] = []
     for code in sorted({_series_of(basis) for basis in bases}):
         mine = [basis for basis in bases if _series_of(basis) == code]
         for number, basis in enumerate(mine, start=_take_numbers(code, len(mine))):
-            basis.series, basis.number = code, number
-            basis.state, basis.approved_at = InvoiceBasis.State.APPROVED, now
-            basis.content_sha256 = seal(basis.body_sha256, code, number)
-    update_rows(
-        InvoiceBasis,
-        _ISSUED_COLUMNS,
-        [[getattr(basis, name) for name in _ISSUED_COLUMNS] for basis in bases],
-    )
+            sealed = seal(basis.body_sha256, code, number)
+            rows.append((basis.id, code, number, InvoiceBasis.State.APPROVED, now, sealed))
+    update_rows(InvoiceBasis, _ISSUED_COLUMNS, rows)
+
+
+@step
+def issue_alone(basis: InvoiceBasis, *, now: datetime) -> None:
+    """Give one draft its number and its hash; it must be locked."""
+    prefix = basis.seller_snapshot["series_prefix"]
+    row = Unissued(basis.pk, basis.company_id, basis.billing_date, prefix, basis.body_sha256)
+    issue([row], now=now)
+    basis.refresh_from_db(fields=_ISSUED_COLUMNS)
 
 
 @use_case
@@ -210,8 +215,8 @@ def _credit(
     return Charge(payer, row.subscription_id, key, [line], change_id=change.pk)
 
 
-def _series_of(basis: InvoiceBasis) -> str:
-    return f"{basis.seller_snapshot['series_prefix']}{basis.billing_date.year}"
+def _series_of(basis: Unissued) -> str:
+    return f"{basis.series_prefix}{basis.billing_date.year}"
 
 
 def _take_numbers(code: str, count: int) -> int:

@@ -47,6 +47,7 @@ from billing.queries import (
 from vop.lib import jobs
 from vop.lib.db import step, use_case
 from vop.lib.errors import DomainError
+from vop.lib.garbage import collect_rarely
 
 logger = logging.getLogger(__name__)
 State = BillingRun.State
@@ -99,8 +100,9 @@ def prepare_run(*, as_of: date, actor: Actor, now: datetime) -> BillingRun | Non
 def preview_run_batches(*, run: BillingRun, now: datetime) -> None:
     """Work out the batches of a preview that nobody has; several processes share them."""
     book = load_price_book()
-    while preview_batch(run=run, book=book):
-        pass
+    with collect_rarely():
+        while preview_batch(run=run, book=book):
+            pass
     finish_preview(run=run, now=now)
 
 
@@ -125,8 +127,9 @@ def work_run(*, run: BillingRun, actor: Actor, now: datetime) -> RunReport:
         run = start_run(run=run, actor=actor, now=now)
     if run.state == State.RUNNING:
         book = load_price_book()
-        while done := _bill_next(run, book, actor, now):
-            report.add(done)
+        with collect_rarely():
+            while done := _bill_next(run, book, actor, now):
+                report.add(done)
         run = finish_run(run=run, now=now)
     if run.state == State.BILLED and run.is_approved:
         run = issue_run(run=run, actor=actor, now=now)

@@ -3,6 +3,8 @@
 from billing.queries.bases import (
     BasisPage,
     LineRow,
+    Unissued,
+    VatRow,
     get_basis_page,
     get_current_seller,
     get_exchange_rate,
@@ -112,6 +114,8 @@ __all__ = [
     "SeatPrice",
     "SeatRow",
     "SubscriptionRow",
+    "Unissued",
+    "VatRow",
     "add_nets",
     "compare_with_last_month",
     "count_exports",

@@ -8,6 +8,8 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from django.db.models import Exists, Min, OuterRef, QuerySet
+from django.db.models.expressions import Combinable
+from django.db.models.fields.json import KT
 
 from billing import engine
 from billing.models import (
@@ -22,6 +24,9 @@ from billing.models import (
 from companies.models import Company
 
 OLDEST_RATE: Final = timedelta(days=7)  # banks close for a long weekend, not for longer
+_UNISSUED_COLUMNS: Final[Sequence[str | Combinable]] = [
+    "id", "company_id", "billing_date", KT("seller_snapshot__series_prefix"), "body_sha256",
+]  # fmt: skip
 
 
 class LineRow(NamedTuple):
@@ -50,6 +55,26 @@ class LineRow(NamedTuple):
     change_id: uuid.UUID | None
     run_id: uuid.UUID | None
     credits_id: uuid.UUID | None
+
+
+class VatRow(NamedTuple):
+    """The columns of a basis's sum at one VAT rate, as a run writes them."""
+
+    basis_id: uuid.UUID
+    category: str
+    rate: Decimal
+    base_cents: int
+    vat_cents: int
+
+
+class Unissued(NamedTuple):
+    """What the number of a basis needs to know of it."""
+
+    id: uuid.UUID
+    company_id: uuid.UUID
+    billing_date: date
+    series_prefix: str
+    body_sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,20 +124,21 @@ def list_bases_of_day(
     )
 
 
-def list_unissued(run: BillingRun, *, after: uuid.UUID, limit: int) -> Sequence[InvoiceBasis]:
-    """List a run's next drafts to number, by customer from one on, with what a number needs.
+def list_unissued(run: BillingRun, *, after: uuid.UUID, limit: int) -> Sequence[Unissued]:
+    """List a run's next drafts to number, by customer from one on.
 
     What waits for an answer, and what has a line that the run's approver caused, stays a draft.
     """
     own = BasisLine.objects.filter(
         basis=OuterRef("pk"), change__isnull=False, change__actor_id=run.approved_by
     )
-    return list(
+    rows = (
         InvoiceBasis.objects.drafts()
         .filter(~Exists(own), run=run, held_for="", company_id__gte=after)
-        .only("company_id", "billing_date", "seller_snapshot", "body_sha256", "state")
-        .order_by("company_id", "currency", "split_by", "po_number", "pk")[:limit]
+        .order_by("company_id", "currency", "split_by", "po_number", "pk")
+        .values_list(*_UNISSUED_COLUMNS)[:limit]
     )
+    return [Unissued._make(row) for row in rows]
 
 
 def list_standing_charges(

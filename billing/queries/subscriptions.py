@@ -1,7 +1,7 @@
 """Subscriptions as people see them, and as the engine knows them."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
@@ -152,15 +152,18 @@ def _to_state(
     )
 
 
-def list_due_rows(payer_ids: Sequence[uuid.UUID], *, as_of: date) -> Sequence[DueRow]:
+def list_due_rows(payer_ids: Collection[uuid.UUID], *, as_of: date) -> Sequence[DueRow]:
     """List what payers have to renew or end by a day, by payer and id."""
+    if not payer_ids:
+        return []
     rows = (
         Subscription.objects.due(as_of)
-        .filter(payer_id__in=payer_ids)
+        .filter(payer_id__gte=min(payer_ids), payer_id__lte=max(payer_ids))  # cheaper than 500 keys
         .order_by("payer_id", "pk")
         .values_list(*_DUE_COLUMNS)
     )
-    return [DueRow._make(row) for row in rows]
+    due = map(DueRow._make, rows)
+    return [row for row in due if row.payer_id in payer_ids]
 
 
 def list_subscription_rows(company: Company, *, at: datetime) -> Sequence[SubscriptionRow]:

@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from billing.models import BasisLine, InvoiceBasis, Seller, VatTotal
-from billing.queries import BasisPage, LineRow
+from billing.queries import BasisPage, LineRow, VatRow
 from companies.models import Company
+
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
 def describe_seller(seller: Seller) -> dict[str, str | int]:
@@ -38,7 +40,7 @@ def describe_customer(company: Company) -> dict[str, str]:
         "street": company.invoice_street,
         "postcode": company.invoice_postcode,
         "city": company.invoice_city,
-        "invoice_country": str(company.invoice_country),
+        "invoice_country": str(vars(company)["invoice_country"]),  # as stored: no look-up of names
         "email": company.invoice_email,
         "reference": company.invoice_reference,
         "delivery": company.invoice_delivery,
@@ -57,11 +59,12 @@ def describe_content(page: BasisPage) -> dict[str, Any]:
 
 
 def hash_body(
-    basis: InvoiceBasis, lines: Iterable[BasisLine | LineRow], vat_totals: Iterable[VatTotal]
+    basis: InvoiceBasis,
+    lines: Iterable[BasisLine | LineRow],
+    vat_totals: Iterable[VatTotal | VatRow],
 ) -> str:
     """Return the SHA-256 of all that a basis says but its number, which comes last."""
-    content = _describe_body(basis, lines, vat_totals)
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = _encode(_describe_body(basis, lines, vat_totals))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -78,7 +81,9 @@ def hash_content(page: BasisPage) -> str:
 
 
 def _describe_body(
-    basis: InvoiceBasis, lines: Iterable[BasisLine | LineRow], vat_totals: Iterable[VatTotal]
+    basis: InvoiceBasis,
+    lines: Iterable[BasisLine | LineRow],
+    vat_totals: Iterable[VatTotal | VatRow],
 ) -> dict[str, Any]:
     return {
         "id": str(basis.pk),
