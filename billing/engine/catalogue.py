@@ -35,10 +35,11 @@ class UnknownPlanError(EngineError):
 
 
 class Pricing(StrEnum):
-    """Whether a price is for each seat or for the whole."""
+    """Whether a price is for each seat, for the whole, or for some with more in graduated tiers."""
 
     PER_UNIT = "per_unit"
     FLAT = "flat"
+    TIERED = "tiered"
 
 
 class VatCategory(StrEnum):
@@ -49,8 +50,44 @@ class VatCategory(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Tier:
+    """What each seat above a number costs, until the next tier takes over."""
+
+    above: int
+    unit_price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Discount:
+    """What is taken off a whole period that begins on a day of [valid_from, valid_to).
+
+    Either a `percent` of it or an `amount`, which never makes it cost less than nothing.
+    """
+
+    valid_from: date
+    valid_to: date
+    percent: Decimal | None = None
+    amount: Decimal | None = None
+    name: str = ""
+    ref: UUID | None = None
+
+    def holds_on(self, day: date) -> bool:
+        """Whether a period that begins on a day has it."""
+        return self.valid_from <= day < self.valid_to
+
+    def lower(self, whole: Decimal) -> Decimal:
+        """Return what is left of the price of a whole period; dearer never becomes cheaper."""
+        if self.percent is not None:
+            return whole * (100 - self.percent) / 100
+        return max(Decimal(0), whole - (self.amount or 0))
+
+
+@dataclass(frozen=True, slots=True)
 class Price:
     """A price for one whole period, from a day on.
+
+    With `tiers`, graduated and rising, it is what the period costs with the seats that the first
+    one begins above; each seat beyond costs what its own tier says.
 
     `existing_from` is when it reaches subscriptions bought before `valid_from`; never if None.
     `known_from` keeps a price entered late from touching periods that had begun by then.
@@ -61,6 +98,21 @@ class Price:
     existing_from: date | None = None
     known_from: date = date.min
     ref: UUID | None = None
+    tiers: tuple[Tier, ...] = ()
+
+    @property
+    def included(self) -> int:
+        """How many seats a tiered price covers by itself."""
+        return self.tiers[0].above if self.tiers else 0
+
+    def climb(self, quantity: int) -> Decimal:
+        """Return what a number of seats costs through the tiers."""
+        tops = [*(tier.above for tier in self.tiers[1:]), quantity]
+        beyond = (
+            tier.unit_price * max(0, min(quantity, top) - tier.above)
+            for tier, top in zip(self.tiers, tops, strict=True)
+        )
+        return self.unit_price + sum(beyond, Decimal(0))
 
     def reaches(self, *, day: date, bought_on: date) -> bool:
         """Whether it applies to a period starting on a day, to somebody who bought then."""
@@ -80,6 +132,7 @@ class Plan:
     pricing: Pricing
     vat_class: str
     prices: tuple[Price, ...]
+    discounts: tuple[Discount, ...] = ()
 
     def price_on(self, day: date, *, bought_on: date) -> Price:
         """Return the price of a period by its first day, the latest `valid_from` winning.
@@ -97,8 +150,22 @@ class Plan:
         return found
 
     def total(self, price: Price, quantity: int) -> Decimal:
-        """Return what a whole period costs for a number of seats."""
+        """Return what a whole period costs for a number of seats; none cost nothing."""
+        if quantity == 0:
+            return Decimal(0)
+        if self.pricing is Pricing.TIERED:
+            return price.climb(quantity)
         return price.unit_price * self.units(quantity)
+
+    def discount_on(self, day: date, own: Sequence[Discount] = ()) -> Discount | None:
+        """Return the discount of a period by its first day: a buyer's own goes before the plan's.
+
+        One at a time: they don't add up.
+        """
+        for discount in (*own, *self.discounts):
+            if discount.holds_on(day):
+                return discount
+        return None
 
     def units(self, quantity: int) -> int:
         """Return how many times the price is charged."""

@@ -74,11 +74,11 @@ class Node:
             self.refuse("must not be negative")
         return amount
 
-    def whole(self, *, most: int = MOST) -> int:
+    def whole(self, *, least: int = 1, most: int = MOST) -> int:
         if not isinstance(self.value, int) or isinstance(self.value, bool):
             self.refuse("must be a whole number")
-        if not 1 <= self.value <= most:
-            self.refuse(f"{self.value} must be between 1 and {most}")
+        if not least <= self.value <= most:
+            self.refuse(f"{self.value} must be between {least} and {most}")
         return self.value
 
     def flag(self) -> bool:

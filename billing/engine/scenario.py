@@ -1,12 +1,22 @@
 """The scenario of `simulate_billing`: what stands in the file, as values that make sense."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from typing import Final
 from zoneinfo import available_timezones
 
-from billing.engine.catalogue import EU_COUNTRIES, Buyer, Plan, Price, Pricing, VatRate
+from billing.engine.catalogue import (
+    EU_COUNTRIES,
+    Buyer,
+    Discount,
+    Plan,
+    Price,
+    Pricing,
+    Tier,
+    VatRate,
+)
 from billing.engine.periods import MONTHS_OF
 from billing.engine.reading import Node, check_unique, read_json
 
@@ -26,8 +36,13 @@ EVENT_FIELDS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "change_plan": (("subscription", "plan"), ("when",)),
     "cancel": (("subscription",), ("when", "credit")),
     "undo_cancel": (("subscription",), ()),
-    "price": (("plan", "unit_price", "valid_from"), ("existing_from",)),
+    "price": (("plan", "unit_price", "valid_from"), ("existing_from", "tiers")),
+    "discount": (
+        ("valid_from", "valid_to"),
+        ("plan", "subscription", "percent", "amount", "name"),
+    ),
 }
+DISCOUNT_FIELDS: Final = (("valid_from", "valid_to"), ("percent", "amount", "name"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +109,66 @@ def read_scenario(text: str) -> Scenario:
     )
 
 
-def read_price(node: Node, *, known_from: date = date.min) -> Price:
-    """Read a price from an event or from a plan's list."""
+def read_price(node: Node, *, pricing: Pricing, known_from: date = date.min) -> Price:
+    """Read a price from an event or from a plan's list; only a tiered plan has tiers."""
     valid_from, existing_from = node["valid_from"].day(), node["existing_from"].day_or_none()
     if existing_from is not None and existing_from < valid_from:
         node["existing_from"].refuse(f"{existing_from} is before valid_from {valid_from}")
-    return Price(node["unit_price"].amount(), valid_from, existing_from, known_from)
+    tiers = _read_tiers(node["tiers"], is_tiered=pricing is Pricing.TIERED)
+    return Price(node["unit_price"].amount(), valid_from, existing_from, known_from, tiers=tiers)
+
+
+def read_discount(node: Node) -> Discount:
+    """Read a discount from an event or from a plan's list: a percent or an amount, with an end."""
+    valid_from, valid_to = node["valid_from"].day(), node["valid_to"].day()
+    if valid_to <= valid_from:
+        node["valid_to"].refuse(f"{valid_to} is not after valid_from {valid_from}")
+    percent, amount = node["percent"], node["amount"]
+    if (percent.value is None) == (amount.value is None):
+        node.refuse("must have either percent or amount")
+    if percent.value is not None and percent.amount() > HIGHEST_RATE:
+        percent.refuse(f"{percent.value} is more than 100 per cent")
+    return Discount(
+        valid_from,
+        valid_to,
+        percent=None if percent.value is None else percent.amount(),
+        amount=None if amount.value is None else amount.amount(),
+        name="" if node["name"].value is None else node["name"].text(),
+    )
+
+
+def check_discount_dates(node: Node, discount: Discount, others: Sequence[Discount]) -> None:
+    """Refuse a discount on days when there is another: they don't add up."""
+    for other in others:
+        if discount.valid_from < other.valid_to and other.valid_from < discount.valid_to:
+            node.refuse("overlaps another discount")
+
+
+def _read_tiers(node: Node, *, is_tiered: bool) -> tuple[Tier, ...]:
+    if node.value is None and not is_tiered:
+        return ()
+    if not is_tiered:
+        node.refuse("only a tiered plan has tiers")
+    tiers = []
+    for item in node.items():
+        item.fields(["above", "unit_price"])
+        tiers.append(Tier(item["above"].whole(least=0), item["unit_price"].amount()))
+    if not tiers:
+        node.refuse("a tiered price needs at least one tier")
+    for number, (one, other) in enumerate(pairwise(tiers), start=1):
+        if other.above <= one.above:
+            node.refuse(f"tier {number} must begin above {one.above}")
+    return tuple(tiers)
+
+
+def _read_discounts(node: Node) -> tuple[Discount, ...]:
+    discounts: list[Discount] = []
+    for item in () if node.value is None else node.items():
+        item.fields(*DISCOUNT_FIELDS)
+        discount = read_discount(item)
+        check_discount_dates(item, discount, discounts)
+        discounts.append(discount)
+    return tuple(discounts)
 
 
 def _read_vat_rates(node: Node) -> tuple[VatRate, ...]:
@@ -137,7 +206,8 @@ def _read_plans(node: Node, vat_rates: tuple[VatRate, ...]) -> Mapping[str, Plan
     vat_classes = sorted({rate.vat_class for rate in vat_rates})
     for item in node.items():
         item.fields(
-            ["code", "interval", "pricing", "vat_class", "prices"], ["interval_count", "name"]
+            ["code", "interval", "pricing", "vat_class", "prices"],
+            ["interval_count", "name", "discounts"],
         )
         code = item["code"].text()
         if code in plans:
@@ -145,19 +215,21 @@ def _read_plans(node: Node, vat_rates: tuple[VatRate, ...]) -> Mapping[str, Plan
         count = item["interval_count"]
         prices = list(item["prices"].items())
         for price in prices:
-            price.fields(["unit_price", "valid_from"], ["existing_from"])
+            price.fields(["unit_price", "valid_from"], ["existing_from", "tiers"])
         if not prices:
             item["prices"].refuse(f"plan {code} has no price")
         check_unique(
             prices, lambda price: price["valid_from"].day(), "a price with this valid_from exists"
         )
+        pricing = Pricing(item["pricing"].one_of([p.value for p in Pricing], "pricing"))
         plans[code] = Plan(
             code=code,
             months=MONTHS_OF[item["interval"].one_of(list(MONTHS_OF), "interval")]
             * (1 if count.value is None else count.whole(most=LONGEST_INTERVAL)),
-            pricing=Pricing(item["pricing"].one_of([p.value for p in Pricing], "pricing")),
+            pricing=pricing,
             vat_class=item["vat_class"].one_of(vat_classes, "VAT class"),
-            prices=tuple(read_price(price) for price in prices),
+            prices=tuple(read_price(price, pricing=pricing) for price in prices),
+            discounts=_read_discounts(item["discounts"]),
         )
     return plans
 
@@ -229,12 +301,21 @@ def _check_event(item: Node, plans: Mapping[str, Plan], refs: list[str]) -> None
         if name in checks:
             checks[name](item[name])
     if item["do"].value == "price":
-        read_price(item)
+        read_price(item, pricing=plans[item["plan"].text()].pricing)
+    if item["do"].value == "discount":
+        _check_discount(item)
     on = item["on"].day()
     for name in ("trial_until", "recorded_on"):
         day = item[name].day_or_none()
         if day is not None and day < on:
             item[name].refuse(f"{day} is before {on}")
+
+
+def _check_discount(item: Node) -> None:
+    if (item["plan"].value is None) == (item["subscription"].value is None):
+        item.refuse("must name either a plan or a subscription")
+    if read_discount(item).valid_from < item["on"].day():
+        item["valid_from"].refuse(f"{item['valid_from'].value} is before {item['on'].value}")
 
 
 def _check_subscriptions(events: list[Event]) -> None:

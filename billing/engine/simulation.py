@@ -11,7 +11,14 @@ from billing.engine.catalogue import Catalogue
 from billing.engine.errors import EngineError
 from billing.engine.lines import Line
 from billing.engine.reading import ScenarioError
-from billing.engine.scenario import Company, Event, Scenario, read_price
+from billing.engine.scenario import (
+    Company,
+    Event,
+    Scenario,
+    check_discount_dates,
+    read_discount,
+    read_price,
+)
 from billing.engine.subscriptions import Outcome, Subscription, When
 from billing.engine.totals import total
 from vop.lib.money import from_cents
@@ -62,6 +69,8 @@ class Simulation:
         try:
             if event.do == "price":
                 self._add_price(event)
+            elif event.do == "discount":
+                self._add_discount(event)
             elif event.do == "subscribe":
                 self._subscribe(event)
             else:
@@ -73,11 +82,32 @@ class Simulation:
 
     def _add_price(self, event: Event) -> None:
         plan = self.catalogue.plans[event.node["plan"].text()]
-        price = read_price(event.node, known_from=event.on)
+        price = read_price(event.node, pricing=plan.pricing, known_from=event.on)
         if any(other.valid_from == price.valid_from for other in plan.prices):
             event.node["valid_from"].refuse("a price with this valid_from exists")
         plans = {**self.catalogue.plans, plan.code: replace(plan, prices=(*plan.prices, price))}
         self.catalogue = replace(self.catalogue, plans=plans)
+
+    def _add_discount(self, event: Event) -> None:
+        discount = read_discount(event.node)
+        if event.node["plan"].value is not None:
+            plan = self.catalogue.plans[event.node["plan"].text()]
+            check_discount_dates(event.node, discount, plan.discounts)
+            changed = replace(plan, discounts=(*plan.discounts, discount))
+            plans = {**self.catalogue.plans, plan.code: changed}
+            self.catalogue = replace(self.catalogue, plans=plans)
+            return
+        subscription = self._get(event)
+        check_discount_dates(event.node, discount, subscription.discounts)
+        ref = subscription.ref
+        discounts = (*subscription.discounts, discount)
+        self.subscriptions[ref] = replace(subscription, discounts=discounts)
+
+    def _get(self, event: Event) -> Subscription:
+        ref = event.node["subscription"].text()
+        if ref not in self.subscriptions:
+            event.node["subscription"].refuse(f"subscription {ref} isn't bought yet on {event.on}")
+        return self.subscriptions[ref]
 
     def _subscribe(self, event: Event) -> None:
         node = event.node
@@ -99,9 +129,7 @@ class Simulation:
         self.subscriptions[ref] = outcome.subscription
 
     def _change(self, event: Event) -> None:
-        ref = event.node["subscription"].text()
-        if ref not in self.subscriptions:
-            event.node["subscription"].refuse(f"subscription {ref} isn't bought yet on {event.on}")
+        ref = self._get(event).ref
         subscription = self._catch_up(ref, event.on - DAY)
         outcome = self._apply(event, subscription)
         self._bill(ref, event.on, outcome.lines)
@@ -201,8 +229,8 @@ def simulate(scenario: Scenario) -> dict[str, Any]:
 
 
 def describe_line(line: Line) -> dict[str, Any]:
-    """Write a line as JSON, with amounts as texts."""
-    return {
+    """Write a line as JSON, with amounts as texts; seats of tiers and discounts where they are."""
+    told: dict[str, Any] = {
         "subscription": line.subscription,
         "reason": line.reason.value,
         "period": [str(line.period.start), str(line.period.end)],
@@ -212,6 +240,11 @@ def describe_line(line: Line) -> dict[str, Any]:
         "vat_rate": write_rate(line.vat.rate),
         "caused_by": str(line.cause),
     }
+    if line.seats is not None:
+        told["seats"] = str(line.seats)
+    if line.discount is not None:
+        told["discount"] = write_cents(line.discount_cents)
+    return told
 
 
 def write_cents(cents: int) -> str:

@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
-from billing.engine.catalogue import Buyer, Catalogue, Plan, Price
+from billing.engine.catalogue import Buyer, Catalogue, Discount, Plan, Price, Pricing
 from billing.engine.errors import EngineError
 from billing.engine.lines import Cause, Line, Reason, Standing
 from billing.engine.periods import Period, part_cents, period_at
@@ -72,9 +72,10 @@ class Subscription:
 
     `quantity` is what is wanted from the next renewal on, `paid_quantity` the most that was paid
     for in the current period: fewer seats wait for the renewal. `bought_on` decides which prices
-    reach it. `billed_through` is the first day not billed. `price` is what the current period
-    costs; None until something was billed. `term` counts the plan changes that took effect at
-    once: periods never overlap within a term, while one that was credited may be billed anew.
+    reach it. `billed_through` is the first day not billed. `price` and `discount` are those of the
+    current period, the price None until something was billed. `discounts` are its own. `term`
+    counts the plan changes that took effect at once: periods never overlap within a term, while one
+    that was credited may be billed anew.
     """
 
     ref: str
@@ -93,6 +94,8 @@ class Subscription:
     cancel_on: date | None = None
     charges: tuple[Standing, ...] = ()
     term: int = 0
+    discount: Discount | None = None
+    discounts: tuple[Discount, ...] = ()
 
     def status_on(self, day: date) -> Status:
         """Return what the subscription is on a day."""
@@ -135,6 +138,7 @@ def subscribe(
     anchor: date | None = None,
     trial_until: date | None = None,
     recorded_on: date | None = None,
+    discounts: tuple[Discount, ...] = (),
 ) -> Outcome:
     """Buy: bill every anchored period that has begun by the day of recording.
 
@@ -161,6 +165,7 @@ def subscribe(
         billed_through=first_day,
         cause=cause,
         trial_until=trial_until,
+        discounts=discounts,
     )
     if first_day > on:
         return Outcome(subscription)
@@ -193,20 +198,23 @@ def change_quantity(
     price = subscription.price
     if price is None or subscription.billed_through <= on:
         return Outcome(changed)
-    added = quantity - subscription.paid_quantity
-    if added <= 0:
+    paid = subscription.paid_quantity
+    if quantity <= paid:
         return Outcome(changed)
     changed = replace(changed, paid_quantity=quantity)
     plan = catalogue.plan(subscription.plan)
-    if plan.units(quantity) == plan.units(subscription.paid_quantity):
+    is_covered = plan.total(price, quantity) == plan.total(price, paid)
+    if plan.pricing is not Pricing.PER_UNIT and is_covered:
         return Outcome(changed)
     line = _charge(
         catalogue,
         changed,
         reason=Reason.CHANGE,
         period=Period(on, subscription.billed_through),
-        units=added,
+        quantity=quantity,
+        paid=paid,
         price=price,
+        discount=subscription.discount,
         cause=Cause("change_quantity", on),
     )
     charges = (*changed.charges, Standing(line, line.period.end))
@@ -293,19 +301,22 @@ def _bill_next_period(
     plan = catalogue.plan(subscription.plan)
     is_first = subscription.price is None
     price = plan.price_on(start, bought_on=subscription.bought_on)
+    discount = plan.discount_on(start, subscription.discounts)
     line = _charge(
         catalogue,
         subscription,
         reason=Reason.NEW if is_first else Reason.RENEWAL,
         period=Period(start, _end_of_period(subscription, plan, start)),
-        units=plan.units(subscription.quantity),
+        quantity=subscription.quantity,
         price=price,
+        discount=discount,
         cause=subscription.cause if is_first else Cause("renewal", start),
     )
     renewed = replace(
         subscription,
         billed_through=line.period.end,
         price=price,
+        discount=discount,
         paid_quantity=subscription.quantity,
         charges=(Standing(line, line.period.end),),
     )
@@ -329,18 +340,21 @@ def _change_plan_now(
     cause = Cause("change_plan", on)
     credit_lines, charges = _credit_rest(subscription, on, cause)
     price = plan.price_on(on, bought_on=on)
+    discount = plan.discount_on(on, subscription.discounts)
     line = _charge(
         catalogue,
         changed,
         reason=Reason.CHANGE,
         period=Period(on, _end_of_period(subscription, plan, on)),
-        units=plan.units(quantity),
+        quantity=quantity,
         price=price,
+        discount=discount,
         cause=cause,
     )
     changed = replace(
         changed,
         price=price,
+        discount=discount,
         billed_through=line.period.end,
         paid_quantity=quantity,
         charges=(*charges, Standing(line, line.period.end)),
@@ -368,12 +382,24 @@ def _charge(
     *,
     reason: Reason,
     period: Period,
-    units: int,
+    quantity: int,
     price: Price,
+    discount: Discount | None,
     cause: Cause,
+    paid: int = 0,
 ) -> Line:
+    """Charge a part of a period for what goes beyond the seats that are paid already."""
     plan = catalogue.plan(subscription.plan)
     anchored = period_at(subscription.anchor, plan.months, period.start)
+    units = quantity - paid if plan.pricing is Pricing.PER_UNIT else 1
+    listed = plan.total(price, quantity) - plan.total(price, paid)
+    lowered, off = None, Decimal(0)
+    if discount is not None:
+        lowered = discount.lower(plan.total(price, quantity))
+        lowered -= discount.lower(plan.total(price, paid))
+        off = listed - lowered
+    if plan.pricing is Pricing.TIERED:  # the line's unit is all that it pays for
+        price = replace(price, unit_price=listed)
     return Line(
         subscription=subscription.ref,
         plan=plan.code,
@@ -383,9 +409,13 @@ def _charge(
         quantity=units,
         price=price,
         vat=catalogue.vat_on(period.start, vat_class=plan.vat_class, buyer=subscription.buyer),
-        net_cents=part_cents(price.unit_price * units, period, anchored),
+        net_cents=part_cents(listed if lowered is None else lowered, period, anchored),
         cause=cause,
         term=subscription.term,
+        seats=quantity - paid if plan.pricing is Pricing.TIERED else None,
+        discount=discount,
+        discount_cents=part_cents(off, period, anchored) if off else 0,
+        lowered=lowered,
     )
 
 

@@ -19,6 +19,7 @@ from billing.engine.totals import round_to_krona
 DAYS = st.dates(date(2019, 12, 1), date(2033, 3, 1))
 MONTHS = st.sampled_from([1, 2, 3, 6, 12, 24])
 PRICES = st.decimals(Decimal(0), Decimal("99999.9999"), places=4)
+TIERS = [{"above": 2, "unit_price": "24.95"}, {"above": 5, "unit_price": "9.9901"}]
 OFFER = {"interval_count": 1, "vat_class": "standard"}
 
 
@@ -77,7 +78,7 @@ def lives(draw: st.DrawFn) -> dict[str, Any]:
         "do": "subscribe",
         "company": "acme",
         "subscription": "s1",
-        "plan": draw(st.sampled_from(["std", "pro", "flat"])),
+        "plan": draw(st.sampled_from(["std", "pro", "flat", "tier"])),
         "quantity": draw(st.integers(1, 9)),
     }
     if draw(st.booleans()):
@@ -94,12 +95,27 @@ def _events(day: date) -> st.SearchStrategy[dict[str, Any]]:
     return st.one_of(
         st.integers(1, 9).map(lambda n: {**base, "do": "change_quantity", "quantity": n}),
         st.tuples(
-            st.sampled_from(["std", "pro", "flat", "year"]),
+            st.sampled_from(["std", "pro", "flat", "year", "tier"]),
             st.sampled_from([None, "now", "renewal"]),
         ).map(lambda way: {**base, "do": "change_plan", "plan": way[0], "when": way[1]}),
         st.just({**base, "do": "cancel", "when": "period_end"}),
         st.just({**base, "do": "cancel", "when": "now", "credit": True}),
         st.just({**base, "do": "undo_cancel"}),
+        st.tuples(
+            st.sampled_from([{"subscription": "s1"}, {"plan": "std"}, {"plan": "tier"}]),
+            st.sampled_from([{"percent": "12.5"}, {"percent": "100"}, {"amount": "99.9901"}]),
+            st.integers(0, 60),
+            st.integers(1, 200),
+        ).map(
+            lambda found: {
+                "on": str(day),
+                "do": "discount",
+                **found[0],
+                **found[1],
+                "valid_from": str(day + timedelta(days=found[2])),
+                "valid_to": str(day + timedelta(days=found[2] + found[3])),
+            }
+        ),
         st.integers(1, 60).map(
             lambda later: {
                 "on": str(day),
@@ -113,8 +129,10 @@ def _events(day: date) -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-def _plan(code: str, price: str, interval: str = "month", pricing: str = "per_unit") -> Any:
-    prices = [{"unit_price": price, "valid_from": "2023-01-01", "existing_from": None}]
+def _plan(
+    code: str, price: str, interval: str = "month", pricing: str = "per_unit", **more: Any
+) -> Any:
+    prices = [{"unit_price": price, "valid_from": "2023-01-01", "existing_from": None, **more}]
     return {**OFFER, "code": code, "interval": interval, "pricing": pricing, "prices": prices}
 
 
@@ -128,6 +146,7 @@ def _scenario(events: list[dict[str, Any]]) -> dict[str, Any]:
             _plan("pro", "59.9050"),
             _plan("flat", "149.00", pricing="flat"),
             _plan("year", "990.00", interval="year"),
+            _plan("tier", "79.00", pricing="tiered", tiers=TIERS),
         ],
         "companies": [{"ref": "acme", "country": "SE"}],
         "events": events,
