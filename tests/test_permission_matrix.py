@@ -20,7 +20,13 @@ from django.utils import timezone
 
 from accounts.models import User
 from companies.models import Company, Mandate, Membership, Role
-from companies.operations import break_glass, change_lead
+from companies.operations import (
+    block_person,
+    break_glass,
+    change_lead,
+    end_membership,
+    suspend_member,
+)
 from services.models import Package, Service
 from tests.factories.accounts import make_user
 from tests.factories.companies import LONG_AGO, SYSTEM, join_company, make_company
@@ -29,6 +35,9 @@ from tests.factories.services import entitle, make_service
 from tests.matrix.rules import (
     ANONYMOUS,
     ASSIGNED,
+    BLOCKED,
+    DISABLED,
+    FORMER,
     KINDS,
     OUTSIDER,
     POST,
@@ -37,6 +46,7 @@ from tests.matrix.rules import (
     STAFF,
     STAFF_WITH_GRANT,
     STAFF_WITHOUT_SECOND_FACTOR,
+    SUSPENDED,
     Lookup,
     Outcome,
     Rule,
@@ -111,12 +121,25 @@ def world(db: None) -> World:
             recently = timezone.now() - timedelta(days=1)
             since = recently if role == Role.AUDITOR else LONG_AGO  # an auditor's role runs out
             join_company(company, people[kind], role, now=since)
+    shut_out(company, people)
     firm = make_firm(people)
     service = make_service()
     entitle(company, service)
     mandate = give_mandate(company, firm, people, service)
     let_in(company, people[STAFF_WITH_GRANT])
     return World(company, people, firm, mandate)
+
+
+def shut_out(company: Company, people: dict[str, User]) -> None:
+    """Three who had every right once."""
+    boss = Membership.objects.get(company=company, user=people["owner"])
+    now = timezone.now()
+    join_company(company, people[DISABLED], Role.OWNER)
+    User.objects.filter(pk=people[DISABLED].pk).update(is_active=False)  # its session stays
+    suspended = join_company(company, people[SUSPENDED], Role.ADMIN)
+    suspend_member(membership=suspended, acting=boss, actor=SYSTEM, now=now)
+    former = join_company(company, people[FORMER], Role.ADMIN)
+    end_membership(membership=former, acting=boss, actor=SYSTEM, now=now)
 
 
 def let_in(company: Company, staff: User) -> None:
@@ -149,7 +172,10 @@ def give_mandate(
     change_lead(
         mandate=mandate, lead=members["lead"], acting=members["firm owner"], actor=SYSTEM, now=now
     )
-    assign(mandate, members[ASSIGNED], chosen, now=now)
+    for kind in (ASSIGNED, BLOCKED):
+        assign(mandate, members[kind], chosen, now=now)
+    boss = Membership.objects.get(company=company, user=people["owner"])
+    block_person(company=company, user=people[BLOCKED], acting=boss, actor=SYSTEM, now=now)
     return mandate
 
 

@@ -36,7 +36,11 @@ GET = "get"
 POST = "post"
 
 ANONYMOUS = "anonymous"
-OUTSIDER = "outsider"
+OUTSIDER = "outsider"  # the owner of another company
+DISABLED = "disabled"  # an owner still, but shut out of the platform with a session open
+SUSPENDED = "suspended"  # an administrator whom the company shut out
+FORMER = "former member"
+BLOCKED = "blocked"  # of the firm, was assigned, and the company shut them out
 STAFF_WITHOUT_SECOND_FACTOR = "staff without second factor"
 STAFF = "staff"
 STAFF_WITH_GRANT = "staff with grant"  # of the company; the others have none
@@ -55,9 +59,10 @@ ROLE_OF_FIRM_KIND: Mapping[str, Role] = {
     "firm admin": Role.CLIENT_ADMIN,
     "lead": Role.ENGAGEMENT_LEAD,
     ASSIGNED: Role.MEMBER,
+    BLOCKED: Role.MEMBER,
 }
 KINDS = (
-    ANONYMOUS, OUTSIDER, *ROLE_OF_KIND, *ROLE_OF_FIRM_KIND, STAFF_WITHOUT_SECOND_FACTOR, STAFF,
+    ANONYMOUS, DISABLED, OUTSIDER, SUSPENDED, FORMER, *ROLE_OF_KIND, *ROLE_OF_FIRM_KIND, STAFF_WITHOUT_SECOND_FACTOR, STAFF,
     STAFF_WITH_GRANT,
 )  # fmt: skip
 
@@ -166,7 +171,7 @@ def exactly(
     otherwise: Outcome,
     arguments: Mapping[str, Lookup] | None = None,
 ) -> Rule:
-    """Say it kind by kind."""
+    """Say it kind by kind; who can't sign in is as anonymous, who isn't in is as an outsider."""
     return _rule(dict.fromkeys(KINDS, otherwise) | dict(outcomes), methods, arguments)
 
 
@@ -175,4 +180,7 @@ def _rule(
     methods: tuple[str, ...],
     arguments: Mapping[str, Lookup] | None,
 ) -> Rule:
-    return Rule(outcomes, methods or (GET,), arguments or {})
+    shut_out = {DISABLED: outcomes[ANONYMOUS]} | dict.fromkeys(
+        [SUSPENDED, FORMER], outcomes[OUTSIDER]
+    )
+    return Rule({**outcomes, **shut_out}, methods or (GET,), arguments or {})

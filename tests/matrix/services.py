@@ -79,7 +79,7 @@ def _seat(world: World) -> Seat:
 
 
 def _assignment(world: World) -> Assignment:
-    return Assignment.objects.get(mandate=world.mandate, ended_at=None)
+    return Assignment.objects.get(mandate=world.mandate, user=world.people[ASSIGNED])
 
 
 def _block(world: World) -> Block:
