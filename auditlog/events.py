@@ -1,7 +1,8 @@
 """What can stand in the log. Each room declares its own events as a subclass of EventType."""
 
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Self
+from typing import Self, TypeAlias
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -39,6 +40,27 @@ class EventType(StrEnum):
         member.retention = retention
         member.personal = frozenset(personal)
         return member
+
+
+Words: TypeAlias = Mapping[str, str | Promise]
+_LOADERS: dict[str, list[Callable[[], Words]]] = {}
+
+
+def name_values(key: str, load: Callable[[], Words]) -> None:
+    """Tell what the values under a key of events' data are called; a room says so in `apps.py`.
+
+    `load` is asked once for each page or file of the log; it may read the database.
+    """
+    _LOADERS.setdefault(key, []).append(load)
+
+
+class WordsByKey(dict[str, Words]):
+    """What values are called, by the key that they stand under; a key is read when it is met."""
+
+    def __missing__(self, key: str) -> Words:
+        loaded = [load() for load in _LOADERS.get(key, ())]
+        self[key] = {value: label for words in loaded for value, label in words.items()}
+        return self[key]
 
 
 class LogEvent(EventType):

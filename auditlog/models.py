@@ -43,13 +43,20 @@ class Event(models.Model):
         FAILURE = "failure", _("Failed")
         DENIED = "denied", _("Denied")
 
+    class ActorKind(models.TextChoices):
+        PERSON = "person", _("Person")
+        STAFF = "staff", _("Our staff")
+        CLIENT = "client", pgettext_lazy("kind of actor", "Service")
+        SYSTEM = "system", _("The platform")
+        ANONYMOUS = "anonymous", _("Somebody not signed in")
+
     uid = models.UUIDField(_("event id"), default=uuid.uuid4, unique=True, editable=False)
     action = models.CharField(_("event name"), max_length=60)
     schema_version = models.PositiveSmallIntegerField(_("version of the format"), default=1)
     outcome = models.CharField(_("outcome"), max_length=10, choices=Outcome)
     retention = models.CharField(_("retention class"), max_length=1)
     occurred_at = models.DateTimeField(_("time"))
-    actor_kind = models.CharField(_("kind of actor"), max_length=20)
+    actor_kind = models.CharField(_("kind of actor"), max_length=20, choices=ActorKind)
     actor_id = models.CharField(_("actor id"), max_length=64)
     company_id = models.UUIDField(_("company id"), null=True)
     target_kind = models.CharField(_("kind of target"), max_length=40)

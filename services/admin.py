@@ -1,6 +1,7 @@
 """The catalogue and who has what of it, for staff. Every change is an operation."""
 
 import uuid
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import admin, messages
@@ -19,7 +20,6 @@ from services.forms import RoleFormSet, ServiceForm, describe_roles
 from services.models import Entitlement, Seat, Service, ServiceRole
 from services.operations import (
     create_service,
-    release_seat,
     update_service,
     withdraw_service,
 )
@@ -113,11 +113,12 @@ class EntitlementAdmin(ReadOnlyAdmin):
 
 @admin.register(Seat)
 class SeatAdmin(ReadOnlyAdmin):
+    """Who works with what, where the company lets staff look. They read; the company changes."""
+
     list_display = ["person", "company", "service", "role_name", "valid_from", "valid_until"]
     list_filter = ["entitlement__service"]
     search_fields = ["membership__user__email", "entitlement__company__name"]
     ordering = ["-valid_from", "pk"]
-    actions = ["release"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Seat]:
         """Only of companies that let staff look: seats say who works with what."""
@@ -129,7 +130,9 @@ class SeatAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         if self.has_view_permission(request):
-            _tell_companies(cast("PersonRequest", request))
+            who = cast("PersonRequest", request)
+            open_ones = list_supported_companies(who.user, at=who.now).distinct()
+            _tell_companies(who, open_ones, "admin:services_seat_changelist")
         return super().changelist_view(request, extra_context)
 
     def changeform_view(
@@ -141,7 +144,10 @@ class SeatAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         seat = self.get_object(request, object_id) if object_id else None
         if seat is not None and self.has_view_permission(request, seat):
-            _tell_companies(cast("PersonRequest", request), seat.entitlement.company_id)
+            company_id = seat.entitlement.company_id
+            _tell_companies(
+                cast("PersonRequest", request), [company_id], "admin:services_seat_change"
+            )
         return super().changeform_view(request, object_id, form_url, extra_context)
 
     @admin.display(description=_("person"), ordering="membership__user__full_name")
@@ -160,24 +166,12 @@ class SeatAdmin(ReadOnlyAdmin):
     def role_name(self, seat: Seat) -> str:
         return seat.role.name
 
-    @admin.action(description=_("Release now"), permissions=["release"])
-    def release(self, request: HttpRequest, queryset: QuerySet[Seat]) -> None:
-        act_on_each(
-            request,
-            queryset.order_by("pk"),
-            lambda seat, who: release_seat(seat=seat, actor=who.actor, now=who.now),
-        )
 
-    def has_release_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("services.change_seat")
-
-
-def _tell_companies(request: PersonRequest, *only: uuid.UUID) -> None:
+def _tell_companies(request: PersonRequest, companies: Iterable[uuid.UUID], page: str) -> None:
     """Tell those that let this member of staff look that their seats are looked at."""
-    for company_id in only or list_supported_companies(request.user, at=request.now).distinct():
+    for company_id in companies:
         grant = get_support_grant(request.user, company_id, at=request.now)
         if grant is not None:
-            page = "admin:services_seat_changelist"
             record_look(grant=grant, page=page, actor=request.actor, now=request.now)
 
 

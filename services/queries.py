@@ -8,7 +8,8 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from companies.models import Assignment, Mandate, Membership, RoleGrant
+from accounts.models import User
+from companies.models import Assignment, Mandate, Membership, RoleGrant, SupportGrant
 from services.models import (
     INCLUDED,
     AssignmentItem,
@@ -116,9 +117,10 @@ def map_assigned(
 
 
 def has_ground(at: datetime, *, user: str, company: str, service: str) -> Q:
-    """Match rows whose person has something in force to rest access on: a seat or an assignment.
+    """Match rows whose person has something in force to rest access on.
 
-    The names are the outer row's columns. It narrows down a search; `effective_access` decides.
+    That is a seat, an assignment, or for staff a support access. The names are the outer row's
+    columns. It narrows down a search; `effective_access` decides.
     """
     whose = {"membership__user": OuterRef(user)}
     what = {"company": OuterRef(company), "service": OuterRef(service)}
@@ -136,8 +138,13 @@ def has_ground(at: datetime, *, user: str, company: str, service: str) -> Q:
         assignment__mandate__client=OuterRef(company),
         item__service=OuterRef(service),
     )
+    looks = SupportGrant.objects.in_force(at).filter(
+        Q(staff=None) | Q(staff=OuterRef(user)), company=OuterRef(company)
+    )
+    staff = User.objects.filter(pk=OuterRef(user), is_staff=True)
     is_seated = Q(Exists(seats)) & Q(Exists(roles))
-    return is_seated | Q(Exists(items)) & Q(Exists(entitlements.filter(**what)))
+    is_staff = Q(Exists(looks)) & Q(Exists(staff))
+    return is_seated | (Q(Exists(items)) | is_staff) & Q(Exists(entitlements.filter(**what)))
 
 
 def list_offered_services() -> QuerySet[Service]:
@@ -148,6 +155,17 @@ def list_offered_services() -> QuerySet[Service]:
 def get_service(slug: str) -> Service | None:
     """Return the service of that short name, also one that isn't offered any more."""
     return Service.objects.filter(slug=slug).first()
+
+
+def name_services() -> Mapping[str, str]:
+    """Return what services are called, by their short names."""
+    return dict(Service.objects.values_list("slug", "name"))
+
+
+def name_service_roles() -> Mapping[str, str]:
+    """Return what roles in services are called, by `<service>/<code>`."""
+    rows = ServiceRole.objects.values_list("service__slug", "code", "name")
+    return {f"{slug}/{code}": name for slug, code, name in rows}
 
 
 def list_roles(service: Service) -> QuerySet[ServiceRole]:

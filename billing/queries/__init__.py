@@ -27,6 +27,7 @@ from billing.queries.catalogue import (
     list_plans,
     load_catalogue,
     load_price_book,
+    name_plans,
 )
 from billing.queries.closing import Consequences, list_consequences
 from billing.queries.exports import (
@@ -168,6 +169,7 @@ __all__ = [
     "load_price_book",
     "load_state",
     "load_vat_checks",
+    "name_plans",
     "preview_order",
     "preview_run",
     "preview_seats",

@@ -78,6 +78,11 @@ def get_plan(code: str) -> Plan | None:
     )
 
 
+def name_plans() -> Mapping[str, str]:
+    """Return what plans are called, by their codes."""
+    return dict(Plan.objects.values_list("code", "name"))
+
+
 def list_plans() -> QuerySet[Plan]:
     """List every plan, also those that aren't sold any more."""
     return Plan.objects.select_related("service").by_service()

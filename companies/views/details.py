@@ -18,7 +18,7 @@ from companies.http import CompanyRequest, company_page
 from companies.models import Permission
 from companies.protocol import has_register
 from companies.queries import get_company_details
-from companies.rendering import describe
+from companies.rendering import describe_each
 from vop.lib.errors import DomainError, StaleError
 
 EVENT_KEY = re.compile(r"[0-9]{1,18}")
@@ -58,7 +58,7 @@ def history(request: CompanyRequest) -> HttpResponse:
     before = request.GET.get("before", "")
     start = int(before) if EVENT_KEY.fullmatch(before) else None
     page = read_log(request.company.pk, LogFilter(actions=HISTORY), before=start)
-    context = {"rows": [describe(event) for event in page.events], "older_than": page.older_than}
+    context = {"rows": list(describe_each(page.events)), "older_than": page.older_than}
     return render(request, "companies/history.html", context)
 
 

@@ -17,7 +17,7 @@ from companies.forms import LogForm
 from companies.http import CompanyRequest, company_page
 from companies.models import Company, Permission
 from companies.queries import list_people_ever_in
-from companies.rendering import describe, list_cells, list_columns
+from companies.rendering import describe_each, list_cells, list_columns
 from vop.lib.clock import local_date
 from vop.lib.tables import BYTE_ORDER_MARK
 
@@ -39,7 +39,7 @@ def log(request: CompanyRequest) -> HttpResponse:
     query["before"] = str(page.older_than)
     context = {
         "form": form,
-        "rows": [describe(event) for event in page.events],
+        "rows": list(describe_each(page.events)),
         "newest": newest if before else None,
         "older": query.urlencode() if page.older_than else "",
         "query": newest,
@@ -85,5 +85,5 @@ def _write(company: Company, chosen: LogFilter, language: str) -> Iterator[str]:
     # The answer is sent after the middleware has put the language away.
     with translation.override(language):
         yield BYTE_ORDER_MARK + writer.writerow(list_columns())
-        for event in iterate_log(company.pk, chosen):
-            yield writer.writerow(list_cells(event))
+        for cells in list_cells(iterate_log(company.pk, chosen)):
+            yield writer.writerow(cells)

@@ -16,7 +16,7 @@ from companies.forms import SupportForm
 from companies.http import CompanyRequest, company_page
 from companies.models import Permission
 from companies.queries import list_support_grants
-from companies.rendering import describe
+from companies.rendering import describe_each
 from vop.lib.errors import DomainError
 
 
@@ -72,7 +72,7 @@ def _render(request: CompanyRequest, form: SupportForm) -> HttpResponse:
             {"grant": grant, "is_open": grant.is_in_force(request.now)}
             for grant in list_support_grants(request.company.pk)
         ],
-        "looks": [describe(event) for event in page.events],
+        "looks": list(describe_each(page.events)),
     }
     status = HTTPStatus.UNPROCESSABLE_ENTITY if form.is_bound else HTTPStatus.OK
     return render(request, "companies/support.html", context, status=status)

@@ -20,7 +20,7 @@ from auditlog.operations import audit
 from auditlog.queries import LogFilter, read_log
 from companies.events import CompanyEvent, MemberEvent
 from companies.models import Company, Role
-from companies.rendering import describe
+from companies.rendering import describe_each
 from tests.factories.accounts import make_user
 from tests.factories.companies import join_company
 from vop.lib.db import use_case
@@ -168,7 +168,7 @@ def test_log_reads_a_page_in_one_query(
 
     with django_assert_num_queries(1):
         page = read_log(acme.pk, LogFilter(group="people"))
-        assert [describe(event).who for event in page.events] == ["Alice Ek"]
+        assert [row.who for row in describe_each(page.events)] == ["Alice Ek"]
 
 
 def test_sign_in_shows_in_every_company_of_the_person(
@@ -215,12 +215,12 @@ def test_change_reads_as_before_and_after_until_it_is_erased(acme: Company, alic
         company=acme.ref,
         data={"fields": ["name"], "changes": {"name": ["Acme AB", "Acme Nya AB"]}},
     )
-    assert "Acme AB → Acme Nya AB" in describe(event).sentence
+    assert "Acme AB → Acme Nya AB" in next(describe_each([event])).sentence
 
     EventPersonal.objects.filter(event=event).delete()
 
     with override("en"):
-        row = describe(Event.objects.get(pk=event.pk))
+        row = next(describe_each([Event.objects.get(pk=event.pk)]))
     assert (row.sentence, row.who, row.target) == ("Company name", "Erased person", "")
 
 
@@ -231,8 +231,8 @@ def test_event_of_the_platform_and_of_nobody_says_so(acme: Company) -> None:
     nobodys = write_as(CompanyEvent.CLOSED, actor=Actor.anonymous(), now=now, company=acme.ref)
 
     with override("en"):
-        assert describe(mine).who == "The platform"
-        assert describe(nobodys).who == "Somebody not signed in"
+        assert next(describe_each([mine])).who == "The platform"
+        assert next(describe_each([nobodys])).who == "Somebody not signed in"
 
 
 def test_export_is_the_filtered_log_and_stands_in_the_log(
