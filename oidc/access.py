@@ -3,25 +3,33 @@
 from datetime import datetime
 
 from accounts.models import User
-from oidc.models import AccessToken, ClientProfile, Grant, MachineToken
-from oidc.queries import Admission, list_admissions
-from services.access import Access, access_in_session, machine_access
+from oidc.models import ClientProfile, Grant, MachineToken
+from oidc.queries import Admission, ShownToken, list_admissions
+from services.access import Access, Basis, access_in_session, machine_access
 from vop.lib.errors import NotFound
 
 
-def get_access_of_grant(grant: Grant, client: ClientProfile, *, at: datetime) -> Access | None:
-    """Return what the grant's person may do now, or nothing when the grant or the access ended."""
+def get_access_of_grant(
+    grant: Grant, client: ClientProfile, *, at: datetime, basis: Basis | None = None
+) -> Access | None:
+    """Return what the grant's person may do now, or nothing when the grant or the access ended.
+
+    Its `basis` may have been read with it, for the same instant.
+    """
     if grant.revoked_at is not None or client.disabled_at is not None:
         return None
-    decision = access_in_session(grant.user, grant.company, client.service, grant.proof, at)
+    decision = access_in_session(
+        grant.user, grant.company, client.service, grant.proof, at, basis=basis
+    )
     return decision if isinstance(decision, Access) else None
 
 
-def get_access_of_token(token: AccessToken | None, *, at: datetime) -> Access | None:
-    """Return what an access token opens now, or nothing."""
-    if token is None or token.expires_at <= at:
+def get_access_of_token(shown: ShownToken, *, at: datetime) -> Access | None:
+    """Return what an access token opens at the instant it was read for, or nothing."""
+    if shown.token.expires_at <= at:
         return None
-    return get_access_of_grant(token.grant, token.grant.client, at=at)
+    grant = shown.token.grant
+    return get_access_of_grant(grant, grant.client, at=at, basis=shown.basis)
 
 
 def get_admission_for(user: User, client_id: str, *, at: datetime) -> Admission:

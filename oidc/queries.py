@@ -3,15 +3,17 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from allauth.account.models import EmailAddress
 from django.db.models import (
     CharField,
     DateTimeField,
+    Exists,
     F,
     FilteredRelation,
     Max,
+    OuterRef,
     Q,
     QuerySet,
     UUIDField,
@@ -30,9 +32,11 @@ from oidc.models import (
     RefreshToken,
     SigningKey,
 )
+from services.access import BASIS, Basis, read_basis
 from services.queries import has_ground
-from vop.lib.statements import Parameter, Query
+from vop.lib.statements import Parameter, Query, Together
 
+R = TypeVar("R")
 _AT = Parameter("at", DateTimeField())
 _DIGEST = Parameter("digest", CharField())
 _CLIENT_ID = Parameter("client_id", CharField())
@@ -107,6 +111,7 @@ def list_signing_keys(*, at: datetime) -> Sequence[SigningKey]:
     return list(SigningKey.objects.published(at).newest_first())
 
 
+# `person_id` and `company_id` name whose access is asked for with them, see services.access.BASIS.
 _GRANT_OF_CODE = Query(
     lambda: (
         Grant.objects.filter(code_digest=_DIGEST)
@@ -117,6 +122,7 @@ _GRANT_OF_CODE = Query(
             *_of("user", _PERSON_FIELDS),
             *_of("company", _COMPANY_FIELDS),
         )
+        .annotate(person_id=F("user_id"))
     )
 )
 _REFRESH_TOKEN = Query(
@@ -129,6 +135,7 @@ _REFRESH_TOKEN = Query(
             *_of("grant__user", _PERSON_FIELDS),
             *_of("grant__company", _COMPANY_FIELDS),
         )
+        .annotate(person_id=F("grant__user_id"), company_id=F("grant__company_id"))
     )
 )
 _ACCESS_TOKEN = Query(
@@ -146,23 +153,54 @@ _ACCESS_TOKEN = Query(
             *_of("grant__client__service", _SERVICE_FIELDS),
             *_of("grant__client__client", _LIBRARY_FIELDS),
         )
+        .annotate(
+            person_id=F("grant__user_id"),
+            company_id=F("grant__company_id"),
+            is_email_verified=Exists(
+                EmailAddress.objects.filter(
+                    user=OuterRef("grant__user"),
+                    email__iexact=OuterRef("grant__user__email"),
+                    verified=True,
+                )
+            ),
+        )
     )
 )
+_GRANT_OF_CODE_WITH_BASIS = Together(_GRANT_OF_CODE, BASIS)
+_REFRESH_TOKEN_WITH_BASIS = Together(_REFRESH_TOKEN, BASIS)
+_ACCESS_TOKEN_WITH_BASIS = Together(_ACCESS_TOKEN, BASIS)
 
 
-def find_grant_of_code(code_digest: str) -> Grant | None:
-    """Return the grant that a code belongs to, with person and company."""
-    return _GRANT_OF_CODE.first(digest=code_digest)
+def find_grant_of_code(code_digest: str, *, at: datetime) -> tuple[Grant, Basis] | None:
+    """Return the grant of a code, with person and company, and what their access rests on."""
+    return _with_basis(_GRANT_OF_CODE_WITH_BASIS.first(digest=code_digest, at=at))
 
 
-def find_refresh_token(digest: str) -> RefreshToken | None:
-    """Return a refresh token with its grant, person and company."""
-    return _REFRESH_TOKEN.first(digest=digest)
+def find_refresh_token(digest: str, *, at: datetime) -> tuple[RefreshToken, Basis] | None:
+    """Return a refresh token with grant, person and company, and what their access rests on."""
+    return _with_basis(_REFRESH_TOKEN_WITH_BASIS.first(digest=digest, at=at))
 
 
-def find_access_token(digest: str) -> AccessToken | None:
+@dataclass(frozen=True, slots=True)
+class ShownToken:
+    """An access token with all that its access rests on, and one of its claims."""
+
+    token: AccessToken
+    basis: Basis
+    is_email_verified: bool
+
+
+def find_access_token(digest: str, *, at: datetime) -> ShownToken | None:
     """Return an access token with everything that decides whether it holds."""
-    return _ACCESS_TOKEN.first(digest=digest)
+    found: Any = _ACCESS_TOKEN_WITH_BASIS.first(digest=digest, at=at)
+    if found is None:
+        return None
+    token, rows = found
+    return ShownToken(token, read_basis(rows), token.is_email_verified)
+
+
+def _with_basis(found: tuple[R, list[Any]] | None) -> tuple[R, Basis] | None:
+    return (found[0], read_basis(found[1])) if found else None
 
 
 def find_pushed_request(digest: str) -> PushedRequest | None:

@@ -276,7 +276,6 @@ OIDC_LOGIN_URL = "/login/"
 OIDC_CODE_EXPIRE = 60
 OIDC_TOKEN_EXPIRE = 600
 OIDC_IDTOKEN_EXPIRE = 600
-OIDC_USERINFO = "oidc.protocol.claims.fill_standard_claims"
 OIDC_KEYS_REMEMBERED_SECONDS = 30.0  # how long a process trusts the signing keys that it read
 
 # --- Security headers ----------------------------------------------------------------------------

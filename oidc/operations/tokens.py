@@ -33,8 +33,8 @@ from oidc.protocol import jose
 from oidc.protocol.authorization import is_verifier_of
 from oidc.protocol.claims import build_id_token
 from oidc.protocol.errors import ProtocolError
-from oidc.queries import find_access_token, find_grant_of_code, find_refresh_token
-from services.access import Access
+from oidc.queries import find_grant_of_code, find_refresh_token
+from services.access import Access, Basis
 from vop.lib.crypto import digest
 from vop.lib.db import step, use_case
 from vop.lib.statements import Parameter, Update, write
@@ -94,9 +94,10 @@ def redeem_code(
 
     Raises: ProtocolError.
     """
-    grant = find_grant_of_code(digest(code))
-    if grant is None or grant.client_id != client.pk:
+    found = find_grant_of_code(digest(code), at=now)
+    if found is None or found[0].client_id != client.pk:
         raise _refuse("The code is unknown.")
+    grant, basis = found
     if grant.redeemed_at is not None:
         raise _refuse_reuse(grant, RevocationReason.CODE_REUSED, actor, now)
     if not grant.is_code_usable(now):
@@ -105,7 +106,7 @@ def redeem_code(
     misfit = _find_misfit(grant, redirect_uri, verifier, jkt)
     if misfit:
         raise _refuse(misfit)
-    access = _need_access(grant, client, actor, now)
+    access = _need_access(grant, client, basis, actor, now)
     issued = _issue(grant, client, access, grant.scopes, nonce=grant.nonce, jkt=jkt, now=now)
     if gets_refresh_token(client, grant.scopes):
         issued.add_refresh_token(jkt if client.is_public else "")
@@ -128,15 +129,16 @@ def refresh_tokens(
 
     Raises: ProtocolError.
     """
-    token = find_refresh_token(digest(refresh_token))
-    if token is None or token.grant.client_id != client.pk:
+    found = find_refresh_token(digest(refresh_token), at=now)
+    if found is None or found[0].grant.client_id != client.pk:
         raise _refuse("The refresh token is unknown.")
+    token, basis = found
     grant = token.grant
     _check_refresh_token(token, jkt, actor, now)
     scopes = frozenset(scope.split()) or grant.scopes
     if not scopes <= grant.scopes:
         raise ProtocolError("invalid_scope", "More than was granted.")
-    access = _need_access(grant, client, actor, now)
+    access = _need_access(grant, client, basis, actor, now)
     issued = _issue(grant, client, access, scopes, jkt=jkt, now=now)
     event = _describe_issue(ProviderEvent.TOKEN_REFRESHED, grant, client, actor, now)
     if not client.rotates_refresh_tokens:
@@ -153,13 +155,12 @@ def refresh_tokens(
 def give_back_token(*, client: ClientProfile, token: str, actor: Actor, now: datetime) -> None:
     """End a token for the client that has it; a refresh token takes its grant along (RFC 7009)."""
     name = digest(token)
-    refresh = find_refresh_token(name)
-    if refresh is not None and refresh.grant.client_id == client.pk:
-        _revoke(refresh.grant, RevocationReason.BY_CLIENT, actor, now)
+    refresh = find_refresh_token(name, at=now)
+    if refresh is not None and refresh[0].grant.client_id == client.pk:
+        _revoke(refresh[0].grant, RevocationReason.BY_CLIENT, actor, now)
         return
-    access = find_access_token(name)
-    if access is not None and access.grant.client_id == client.pk:
-        AccessToken.objects.filter(pk=name, expires_at__gt=now).update(expires_at=now)
+    own = AccessToken.objects.filter(pk=name, grant__client=client, expires_at__gt=now)
+    if own.update(expires_at=now):
         return
     MachineToken.objects.filter(pk=name, client=client, expires_at__gt=now).update(expires_at=now)
 
@@ -176,8 +177,10 @@ def _check_refresh_token(token: RefreshToken, jkt: str, actor: Actor, now: datet
         raise _refuse("The refresh token is expired or revoked.")
 
 
-def _need_access(grant: Grant, client: ClientProfile, actor: Actor, now: datetime) -> Access:
-    access = get_access_of_grant(grant, client, at=now)
+def _need_access(
+    grant: Grant, client: ClientProfile, basis: Basis, actor: Actor, now: datetime
+) -> Access:
+    access = get_access_of_grant(grant, client, at=now, basis=basis)
     if access is None:
         _end(grant, RevocationReason.ACCESS_LOST, actor, now)
         raise _refuse("The person may not use the service for this company any more.")

@@ -1,12 +1,10 @@
 """What a token says: the claims of an ID token and of userinfo, in one company."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from oidc_provider.lib.claims import StandardScopeClaims
 
 from accounts.models import User
 from companies.models import Company
@@ -14,15 +12,6 @@ from oidc.models import ClientProfile, Grant
 from oidc.protocol.jose import half_hash
 from oidc.queries import has_verified_address
 from services.access import Access
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What the library's claims machinery wants to know of a token."""
-
-    user: User
-    scope: frozenset[str]
-    client: object
 
 
 def build_id_token(
@@ -83,16 +72,24 @@ def build_company_claims(
 
 
 def build_userinfo(
-    *, grant: Grant, client: ClientProfile, scopes: frozenset[str], access: Access
+    *,
+    grant: Grant,
+    client: ClientProfile,
+    scopes: frozenset[str],
+    access: Access,
+    is_email_verified: bool,
 ) -> Mapping[str, Any]:
-    """Return what userinfo says: the subject, the company, and what the scopes open."""
-    asked = _Asked(grant.user, scopes, client.client)
-    return {
-        "sub": str(grant.user.sub),
-        **build_company_claims(grant.company, client, access, person=grant.user),
-        **PlatformClaims(asked).create_response_dic(),
-        **_build_wanted_claims(grant, "userinfo"),
+    """Return what userinfo says: the subject, the company, and what the scopes open (Core 5.4)."""
+    person = grant.user
+    claims: dict[str, Any] = {
+        "sub": str(person.sub),
+        **build_company_claims(grant.company, client, access, person=person),
     }
+    if "profile" in scopes:
+        claims |= {name: value for name, value in _build_profile(person).items() if value}
+    if "email" in scopes:
+        claims |= {"email": person.email, "email_verified": is_email_verified}
+    return claims | _build_wanted_claims(grant, "userinfo")
 
 
 def _build_wanted_claims(grant: Grant, place: str) -> dict[str, Any]:
@@ -100,11 +97,15 @@ def _build_wanted_claims(grant: Grant, place: str) -> dict[str, Any]:
     names = grant.wanted_claims.get(place, ())
     if not names:
         return {}
-    known = {**fill_standard_claims({}, grant.user), **_build_customer_claims(grant.company)}
+    known = {**_build_profile(grant.user), **_build_customer_claims(grant.company)}
     known |= {"email": grant.user.email}
     if "email_verified" in names:
         known["email_verified"] = has_verified_address(grant.user)
     return {name: known[name] for name in names if known.get(name) or known.get(name) is False}
+
+
+def _build_profile(person: User) -> dict[str, Any]:
+    return {"name": person.full_name, "locale": person.language, "zoneinfo": settings.TIME_ZONE}
 
 
 def _build_customer_claims(company: Company) -> dict[str, Any]:
@@ -115,18 +116,3 @@ def _build_customer_claims(company: Company) -> dict[str, Any]:
         "orgno": company.org_number,
         "customer_country_code": company.country,
     }
-
-
-class PlatformClaims(StandardScopeClaims):
-    """The library's standard claims, as far as the platform knows a person."""
-
-    def scope_email(self) -> dict[str, Any]:
-        return {"email": self.user.email, "email_verified": has_verified_address(self.user)}
-
-
-def fill_standard_claims(claims: dict[str, Any], user: User) -> dict[str, Any]:
-    """Fill the library's claims from a person (setting OIDC_USERINFO)."""
-    claims["name"] = user.full_name
-    claims["locale"] = user.language
-    claims["zoneinfo"] = settings.TIME_ZONE
-    return claims

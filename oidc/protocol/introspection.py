@@ -14,7 +14,7 @@ from oidc.access import (
 from oidc.models import ClientProfile, Grant, MachineToken, RefreshToken
 from oidc.protocol.claims import build_company_claims
 from oidc.queries import find_access_token, find_machine_token, find_refresh_token
-from services.access import Access
+from services.access import Access, Basis
 from vop.lib.crypto import digest
 
 _INACTIVE: Mapping[str, Any] = {"active": False}
@@ -22,10 +22,10 @@ _INACTIVE: Mapping[str, Any] = {"active": False}
 
 def describe_token(token: str, asker: ClientProfile, *, at: datetime) -> Mapping[str, Any]:
     """Describe a token to its own client or another client of the same service; else: inactive."""
-    found = find_access_token(digest(token))
-    if found is None:
+    shown = find_access_token(digest(token), at=at)
+    if shown is None:
         return _describe_other(digest(token), asker, at)
-    access = get_access_of_token(found, at=at)
+    found, access = shown.token, get_access_of_token(shown, at=at)
     client = found.grant.client
     if access is None or client.service_id != asker.service_id:
         return _INACTIVE
@@ -40,9 +40,9 @@ def describe_token(token: str, asker: ClientProfile, *, at: datetime) -> Mapping
 
 
 def _describe_other(name: str, asker: ClientProfile, at: datetime) -> Mapping[str, Any]:
-    refresh = find_refresh_token(name)
+    refresh = find_refresh_token(name, at=at)
     if refresh is not None:
-        return _describe_refresh_token(refresh, asker, at)
+        return _describe_refresh_token(*refresh, asker, at)
     machine = find_machine_token(name)
     return _INACTIVE if machine is None else _describe_machine_token(machine, asker, at)
 
@@ -68,12 +68,12 @@ def _describe_machine_token(
 
 
 def _describe_refresh_token(
-    found: RefreshToken, asker: ClientProfile, at: datetime
+    found: RefreshToken, basis: Basis, asker: ClientProfile, at: datetime
 ) -> Mapping[str, Any]:
     if found.grant.client_id != asker.pk:
         return _INACTIVE
     ends = min(found.expires_at, found.grant.expires_at)
-    access = get_access_of_grant(found.grant, asker, at=at)
+    access = get_access_of_grant(found.grant, asker, at=at, basis=basis)
     if access is None or found.used_at is not None or ends <= at:
         return _INACTIVE
     body = _describe(found.grant, asker, access, found.grant.scope)

@@ -24,19 +24,26 @@ _SCHEMES = {scheme.lower(): scheme for scheme in CHALLENGES}
 @provider_endpoint("GET", "POST", "OPTIONS")
 def userinfo(request: PlatformRequest) -> HttpResponse:
     scheme, shown = _read_token(request)
-    token = find_access_token(digest(shown))
-    access = get_access_of_token(token, at=request.now)
-    if token is None or access is None:
+    found = find_access_token(digest(shown), at=request.now)
+    access = get_access_of_token(found, at=request.now) if found else None
+    if found is None or access is None:
         raise invalid_token(scheme=scheme)
+    token = found.token
     _check_key(request, token, scheme, shown)
     scopes = frozenset(token.scope.split())
     if "openid" not in scopes:
         challenge = f'{CHALLENGES[scheme]}, error="insufficient_scope", scope="openid"'
         headers = {"WWW-Authenticate": challenge}
         raise ProtocolError("insufficient_scope", status=403, headers=headers)
-    grant = token.grant
-    body = build_userinfo(grant=grant, client=grant.client, scopes=scopes, access=access)
-    return allow_origin(request, json_response(body), grant.client)
+    client = token.grant.client
+    body = build_userinfo(
+        grant=token.grant,
+        client=client,
+        scopes=scopes,
+        access=access,
+        is_email_verified=found.is_email_verified,
+    )
+    return allow_origin(request, json_response(body), client)
 
 
 def _check_key(request: PlatformRequest, token: AccessToken, scheme: str, shown: str) -> None:

@@ -17,11 +17,13 @@ from services.access.gates import (
     get_subscribed_for,
     list_offers,
 )
-from services.access.grounds import Ground, Refusal
+from services.access.grounds import BASIS, Basis, Ground, Refusal, read_basis
 
 __all__ = [
+    "BASIS",
     "REFUSAL_TEXTS",
     "Access",
+    "Basis",
     "Decision",
     "Ground",
     "NoAccess",
@@ -35,4 +37,5 @@ __all__ = [
     "get_subscribed_for",
     "list_offers",
     "machine_access",
+    "read_basis",
 ]

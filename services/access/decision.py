@@ -21,14 +21,12 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from companies.models import Company, Proof
 from services.access.grounds import (
+    Basis,
     Ground,
-    Holding,
     Refusal,
-    Standing,
     contribute,
     earliest,
-    find_holdings,
-    find_standings,
+    find_basis,
 )
 from services.models import Entitlement, Service
 from vop.lib.statements import Parameter, Query
@@ -106,20 +104,32 @@ _ENDS = Query(
 )
 
 
-def effective_access(person: User, company: Company, service: Service, at: datetime) -> Decision:
-    """Decide whether a person may use a service for a company at an instant. Two queries."""
-    [(_service, decision)] = effective_access_to_each(person, company, [service], at)
-    return decision
+def effective_access(
+    person: User, company: Company, service: Service, at: datetime, *, basis: Basis | None = None
+) -> Decision:
+    """Decide whether a person may use a service for a company at an instant. One query.
+
+    None when its `basis` was read for these very three along with something else.
+    """
+    if basis is None:
+        basis = find_basis(person, company, at)
+    return _decide(person, company, service, basis, at=at)
 
 
 def access_in_session(
-    person: User, company: Company, service: Service, proof: Proof, at: datetime
+    person: User,
+    company: Company,
+    service: Service,
+    proof: Proof,
+    at: datetime,
+    *,
+    basis: Basis | None = None,
 ) -> Decision:
     """Decide the same for a session: within what the company's security rules ask of it.
 
-    The answer holds at most as long as the session counts there. Two queries, as without it.
+    The answer holds at most as long as the session counts there. No query more than without it.
     """
-    decision = effective_access(person, company, service, at)
+    decision = effective_access(person, company, service, at, basis=basis)
     if isinstance(decision, NoAccess):
         return decision
     shortfall = company.find_shortfall(proof, at=at)
@@ -136,14 +146,9 @@ def access_in_session(
 def effective_access_to_each(
     person: User, company: Company, services: Iterable[Service], at: datetime
 ) -> list[tuple[Service, Decision]]:
-    """Decide about several services of one company with the same two queries."""
-    services = list(services)
-    standings = find_standings(person, company, at)
-    holdings = find_holdings(company, services, standings, at) if standings else {}
-    return [
-        (service, _decide(person, company, service, standings, holdings.get(service.pk), at=at))
-        for service in services
-    ]
+    """Decide about several services of one company with the same one query."""
+    basis = find_basis(person, company, at)
+    return [(service, _decide(person, company, service, basis, at=at)) for service in services]
 
 
 def machine_access(company: Company, service: Service, at: datetime) -> Decision:
@@ -160,13 +165,7 @@ def machine_access(company: Company, service: Service, at: datetime) -> Decision
 
 
 def _decide(
-    person: User,
-    company: Company,
-    service: Service,
-    standings: list[Standing],
-    holding: Holding | None,
-    *,
-    at: datetime,
+    person: User, company: Company, service: Service, basis: Basis, *, at: datetime
 ) -> Decision:
     if not person.is_active:
         return NoAccess(Refusal.PERSON_DISABLED)
@@ -174,7 +173,8 @@ def _decide(
         return NoAccess(Refusal.COMPANY_CLOSED)
     if not service.is_active:
         return NoAccess(Refusal.SERVICE_NOT_OFFERED)
-    found = [contribute(standing, service, holding) for standing in standings]
+    holding = basis.holdings.get(service.pk)
+    found = [contribute(standing, service, holding) for standing in basis.standings]
     grounds = tuple(each for each in found if isinstance(each, Ground))
     if grounds:
         return Access(grounds)

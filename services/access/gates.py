@@ -38,7 +38,7 @@ class Offer:
 
 
 def list_offers(person: User, company: Company, *, at: datetime) -> list[Offer]:
-    """List the catalogue with the decision about each service. Three queries."""
+    """List the catalogue with the decision about each service. Two queries."""
     decisions = effective_access_to_each(person, company, list_offered_services(), at)
     return [Offer(service, decision) for service, decision in decisions]
 

@@ -5,6 +5,7 @@ To add a ground (a support grant, say), write its leg and its `contribute`, and 
 and `_CONTRIBUTIONS`; nothing else changes, and the number of queries stays.
 """
 
+import math
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from django.db.models import (
     OuterRef,
     Q,
     QuerySet,
+    Subquery,
     UUIDField,
     Value,
 )
@@ -95,6 +97,7 @@ Contribution: TypeAlias = Ground | Refusal
 MEMBERSHIP = "membership"
 MANDATE = "mandate"
 SUPPORT = "support"
+HOLDING = "holding"  # no ground: what the company has, and the person's seat in it
 READ = "read"  # the package of staff who look
 _COLUMNS = (
     "kind", "key", "firm", "service", "package", "until", "roles", "endless", "roles_until",
@@ -102,28 +105,33 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def find_standings(person: User, company: Company, at: datetime) -> list[Standing]:
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """All that one decision rests on: how the person stands, and what the company has."""
+
+    standings: list[Standing]
+    holdings: Mapping[uuid.UUID, Holding]
+
+
+def find_basis(person: User, company: Company, at: datetime) -> Basis:
     """Find every ground that a person has in a company at an instant. One query."""
+    return read_basis(BASIS.all(person_id=person.pk, company_id=company.pk, at=at))
+
+
+def read_basis(rows: Iterable[Sequence[Any]]) -> Basis:
+    """Read what `BASIS` found."""
     found: dict[tuple[str, uuid.UUID], list[Sequence[Any]]] = {}
-    for row in _STANDINGS.all(person=person.pk, company=company.pk, at=at):
-        found.setdefault((row[0], row[1]), []).append(row)
-    standings = [_read(rows) for rows in found.values()]
+    holdings: dict[uuid.UUID, Holding] = {}
+    for row in rows:
+        if row[0] == HOLDING:
+            service, holding = row[3], _read_holding(row)
+            holdings[service] = max(holdings.get(service, holding), holding, key=_weigh)
+        else:
+            found.setdefault((row[0], row[1]), []).append(row)
+    standings = [_read(each) for each in found.values()]
     order = list(_CONTRIBUTIONS)
-    return sorted(standings, key=lambda each: (order.index(each.kind), str(each.key)))
-
-
-def find_holdings(
-    company: Company, services: Iterable[Service], standings: Iterable[Standing], at: datetime
-) -> dict[object, Holding]:
-    """Find what a company has of some services, and the person's seats in them. One query."""
-    wanted = {service.pk for service in services}
-    membership = next((each.key for each in standings if each.kind == MEMBERSHIP), None)
-    found: dict[object, Holding] = {}
-    rows = _HOLDINGS.all(company=company.pk, membership=membership, at=at)
-    for service_id, until, code, ends in rows:
-        if service_id in wanted and (service_id not in found or code is not None):
-            found[service_id] = Holding(until, code, ends)
-    return found
+    standings.sort(key=lambda each: (order.index(each.kind), str(each.key)))
+    return Basis(standings, holdings)
 
 
 def contribute(standing: Standing, service: Service, holding: Holding | None) -> Contribution:
@@ -181,9 +189,7 @@ _CONTRIBUTIONS: Mapping[str, Callable[[Standing, Service, Holding | None], Contr
 
 
 _AT: Any = Parameter("at", DateTimeField())
-_PERSON, _COMPANY, _MEMBERSHIP = (
-    Parameter(name, UUIDField()) for name in ("person", "company", "membership")
-)
+_PERSON, _COMPANY = (Parameter(name, UUIDField()) for name in ("person_id", "company_id"))
 
 
 def _membership_leg() -> QuerySet[Any, Any]:
@@ -266,7 +272,34 @@ def _support_leg() -> QuerySet[Any, Any]:
     )
 
 
-LEGS = (_membership_leg, _mandate_leg, _support_leg)
+def _holding_leg() -> QuerySet[Any, Any]:
+    at = _AT
+    memberships = Membership.objects.in_force(at).filter(company_id=_COMPANY, user_id=_PERSON)
+    seat_in_force = (
+        Q(seats__membership__in=Subquery(memberships.values("pk")))
+        & Q(seats__valid_from__lte=at)
+        & (Q(seats__valid_until=None) | Q(seats__valid_until__gt=at))
+    )
+    return (
+        Entitlement.objects.in_force(at)
+        .for_company(_COMPANY)
+        .annotate(
+            seat=FilteredRelation("seats", condition=seat_in_force),
+            kind=Value(HOLDING, output_field=CharField()),
+            key=F("pk"),
+            firm=_nothing(UUIDField()),
+            package=Coalesce("seat__role__code", Value("")),
+            until=F("valid_until"),
+            roles=Value(0, output_field=IntegerField()),
+            endless=Value(0, output_field=IntegerField()),
+            roles_until=F("seat__valid_until"),
+            blocked=Value(0, output_field=IntegerField()),
+        )
+        .values_list(*(name if name != "service" else "service_id" for name in _COLUMNS))
+    )
+
+
+LEGS = (_membership_leg, _mandate_leg, _support_leg, _holding_leg)
 
 
 def _join_legs() -> QuerySet[Any, Any]:
@@ -274,23 +307,8 @@ def _join_legs() -> QuerySet[Any, Any]:
     return first.union(*others, all=True)
 
 
-def _select_holdings() -> QuerySet[Any, Any]:
-    at = _AT
-    seat_in_force = Q(seats__membership=_MEMBERSHIP, seats__valid_from__lte=at) & (
-        Q(seats__valid_until=None) | Q(seats__valid_until__gt=at)
-    )
-    return (
-        Entitlement.objects.in_force(at)
-        .for_company(_COMPANY)
-        .annotate(seat=FilteredRelation("seats", condition=seat_in_force))
-        .order_by("valid_from", "pk")
-        .values_list("service_id", "valid_until", "seat__role__code", F("seat__valid_until"))
-    )
-
-
 # Asked at every request of a service: compiled once (docs/performance.md).
-_STANDINGS = Query(_join_legs)
-_HOLDINGS = Query(_select_holdings)
+BASIS = Query(_join_legs)
 
 
 def _nothing(field: Any) -> Any:
@@ -314,3 +332,13 @@ def _read(rows: Sequence[Sequence[Any]]) -> Standing:
         is_blocked=bool(blocked),
         items={service: frozenset(packages) for service, packages in items.items()},
     )
+
+
+def _read_holding(row: Sequence[Any]) -> Holding:
+    _kind, _key, _firm, _service, role, until, _roles, _endless, seat_until, _blocked = row
+    return Holding(until, role or None, seat_until)
+
+
+def _weigh(holding: Holding) -> tuple[bool, float]:
+    """Order entitlements to the same service: the one with a seat, then the one that lasts."""
+    return holding.role is not None, holding.until.timestamp() if holding.until else math.inf

@@ -61,7 +61,7 @@ def test_access_ends_with_what_it_rests_on(
         assert isinstance(effective_access(bob, acme, service, before), Access)
 
 
-def test_access_is_decided_with_two_queries(
+def test_access_is_decided_with_one_query(
     acme: Company,
     bob: User,
     now: datetime,
@@ -71,5 +71,5 @@ def test_access_is_decided_with_two_queries(
     service = make_service()
     seat(entitle(acme, service), membership_of(bob, acme))
 
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(1):
         effective_access(bob, acme, service, now)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
-from django.db.models import CharField, DateTimeField, Q, UUIDField
+from django.db.models import CharField, DateTimeField, F, Q, UUIDField, Value
 
 from accounts.models import User
 from auditlog.actors import Actor
@@ -14,7 +14,7 @@ from auditlog.models import Event, EventAudience, EventPersonal
 from auditlog.operations import describe_event
 from companies.events import CompanyEvent
 from companies.models import Company, Membership
-from vop.lib.statements import Parameter, Query, Update, write
+from vop.lib.statements import Parameter, Query, Together, Update, write
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 _AT = Parameter("at", DateTimeField())
@@ -35,6 +35,25 @@ _EMAILS = Query(
         .values_list("email", "created_at")
     )
 )
+_MEMBER = Query(
+    lambda: (
+        User.objects.filter(email=Parameter("email", CharField()))
+        .annotate(user_id=F("pk"), asked=Value("50 %", output_field=CharField()))
+        .only("email")
+    )
+)
+_COMPANIES = Query(
+    lambda: (
+        Membership.objects.filter(
+            Q(valid_from__lte=_AT),
+            ~Q(company__name__contains="100 %"),
+            user_id=Parameter("user_id", UUIDField()),
+        )
+        .order_by("company__name")
+        .values_list("company__name", "valid_from")
+    )
+)
+_MEMBER_WITH_COMPANIES = Together(_MEMBER, _COMPANIES)
 _RENAME = Update(
     lambda: Company.objects.filter(pk=Parameter("pk", UUIDField())).exclude(name="100 %"),
     name=Parameter("name", CharField()),
@@ -62,6 +81,21 @@ def test_query_takes_the_values_of_each_call(acme: Company, alice: User, bob: Us
     assert _MEMBERSHIPS.first(at=datetime(2001, 1, 1, tzinfo=UTC), user=alice.pk) is None
     assert _EMAILS.all(name=bob.full_name) == [(bob.email, bob.created_at)]
     assert _EMAILS.all(name="' OR 1=1 --") == []
+
+
+def test_together_gives_a_row_and_what_belongs_to_it(
+    acme: Company, alice: User, django_assert_num_queries: Any
+) -> None:
+    with django_assert_num_queries(1 if connection.vendor == "postgresql" else 2):
+        found = _MEMBER_WITH_COMPANIES.first(email=alice.email, at=NOW)
+    assert found == (alice, _COMPANIES.all(user_id=alice.pk, at=NOW))
+    assert [name for name, _since in found[1]] == ["Acme AB"]
+
+
+def test_together_gives_a_row_that_nothing_belongs_to(acme: Company, alice: User) -> None:
+    long_ago = datetime(2001, 1, 1, tzinfo=UTC)
+    assert _MEMBER_WITH_COMPANIES.first(email=alice.email, at=long_ago) == (alice, [])
+    assert _MEMBER_WITH_COMPANIES.first(email="nobody@example.test", at=NOW) is None
 
 
 def test_update_counts_what_it_changed(acme: Company) -> None:
