@@ -43,7 +43,9 @@ class SessionStore(DatabaseSessionStore):
         return Session
 
     def load(self) -> dict[str, Any]:
-        row = find_session(self.session_key or "", at=timezone.now())
+        key = self.session_key or ""
+        # A cookie may hold anything, NUL included; our keys are letters and digits.
+        row = find_session(key, at=timezone.now()) if key.isascii() and key.isalnum() else None
         if row is None:
             self._session_key = None
             return {}

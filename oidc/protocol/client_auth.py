@@ -75,7 +75,8 @@ def _read_assertion(parameters: Mapping[str, str]) -> Credentials:
     except (jwt.PyJWTError, ValueError, RecursionError) as error:
         raise invalid_client("The assertion is not a JWT.") from error
     client_id = claims.get("sub")
-    if not isinstance(client_id, str) or "\0" in client_id:
+    # JSON may hold what no database can: NUL, half a surrogate pair.
+    if not isinstance(client_id, str) or not client_id.isprintable():
         raise invalid_client("The assertion names no client.")
     if parameters.get("client_id", client_id) != client_id:
         raise invalid_client("The assertion names another client.")

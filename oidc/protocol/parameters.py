@@ -29,7 +29,7 @@ def read_once(values: MultiValues) -> Mapping[str, str]:
             found[name] = sent[0]
     for name, value in found.items():
         limit = _ASSERTED_LENGTH if name in _ASSERTIONS else MAX_LENGTH
-        if len(value) > limit or "\0" in value:
+        if len(value) > limit or "\0" in value or "\0" in name:
             raise ProtocolError("invalid_request", "A parameter has a value that can't be right.")
     return found
 

@@ -40,6 +40,8 @@ def read_request_object(text: str, client: ClientProfile, *, at: datetime) -> Ma
     if {"request", "request_uri"} & set(claims):
         raise _invalid("It holds another request.")
     sent = {name: value for name, value in claims.items() if name not in _OF_THE_JWT}
+    if not all(map(str.isprintable, sent)):
+        raise _invalid("A parameter has a name that can't be right.")
     return {name: _read_value(value) for name, value in sent.items() if value not in ("", None)}
 
 

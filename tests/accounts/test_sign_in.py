@@ -39,6 +39,17 @@ def test_sign_in_never_leads_to_another_site(client: Client, alice: User) -> Non
     assert answer["Location"] == "/"
 
 
+@pytest.mark.parametrize(
+    "cookie", [r'"\000' + "a" * 31 + '"', r'"\377' + "a" * 31 + '"', "a b" * 11]
+)
+def test_session_cookie_that_cannot_be_ours_is_nobodys(db: None, cookie: str) -> None:
+    """A quoted cookie may spell any byte; PostgreSQL takes no NUL."""
+    client = Client(headers={"cookie": f"{settings.SESSION_COOKIE_NAME}={cookie}"})
+
+    assert client.get("/login/").status_code == 200
+    assert client.get("/account/").status_code == 302
+
+
 @pytest.mark.parametrize("email", ["alice@exempel.se", "ingen@exempel.se"])
 def test_sign_in_answers_alike_for_wrong_address_and_wrong_password(
     client: Client, alice: User, email: str

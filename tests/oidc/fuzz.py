@@ -42,6 +42,7 @@ JSON_ODD: list[Any] = [
     None, True, 0, -1, 1e308, float("nan"), "", "\0", "å", "x" * 9000, [], {}, [[]], {"a": {}},
     ["https://evil.example"], "https://evil.example", 2**70, "none", "HS256", "\ud800",
 ]  # fmt: skip
+ODD_TEXTS = ["\ud800", "a\0b", "", "x" * 9000]  # what a database or an encoding may choke on
 JWT_NAMES = [
     "alg", "typ", "kid", "jwk", "crit", "iss", "sub", "aud", "exp", "nbf", "iat", "jti", "htm",
     "htu", "ath", "client_id", "redirect_uri", "request", "scope", "claims", "max_age", "b64",
@@ -85,7 +86,9 @@ def change_jwt(dice: Dice, token: str) -> str:
         return change_text(dice, token)
     if not isinstance(said, dict):
         return change_text(dice, token)
-    if dice.random() < 0.3:
+    if dice.random() < 0.2:
+        said[dice.choice(JWT_NAMES)] = dice.choice(ODD_TEXTS)
+    elif dice.random() < 0.3:
         said.pop(name, None)
     else:
         said[name] = dice.choice(JSON_ODD)
@@ -104,6 +107,7 @@ def mutate(dice: Dice, base: dict[str, str]) -> Pairs:
             case 0:
                 pairs = [pair for pair in pairs if pair[0] != name]
             case 1:
+                name = dice.choice([name, name, dice.choice(ODD)])
                 pairs.insert(dice.randrange(len(pairs) + 1), (name, dice.choice(ODD)))
             case 2:
                 pairs.append((name, value))
@@ -121,9 +125,16 @@ def write(dice: Dice, pairs: Pairs) -> str:
         return "&".join(f"{quoting(name)}={quoting(value)}" for name, value in pairs)
     except UnicodeEncodeError:  # half a surrogate pair, which only some encodings can write
         return "&".join(
-            f"{quote_plus(name)}={quote(value.encode('utf-8', 'surrogatepass'))}"
-            for name, value in pairs
+            "=".join(quote_plus(text.encode("utf-8", "surrogatepass")) for text in pair)
+            for pair in pairs
         )
+
+
+def as_cookie(dice: Dice) -> str:
+    """A value of a cookie; a quoted one may spell any byte."""
+    if dice.random() < 0.5:
+        return f'"\\{dice.randrange(256):03o}{"a" * 31}"'
+    return as_header(dice.choice(ODD)).replace(";", "")
 
 
 def as_header(text: str) -> str:

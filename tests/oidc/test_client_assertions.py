@@ -94,6 +94,8 @@ def test_assertion_works_once(signer: RelyingParty) -> None:
         {"sub": "another"},
         {"sub": None},
         {"sub": 1},
+        {"sub": "\ud800"},
+        {"sub": "a\0b"},
         {"jti": None},
         {"jti": 5},
         {"jti": "\ud800"},

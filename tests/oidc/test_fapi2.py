@@ -322,6 +322,7 @@ def test_fapi2_message_signing_request_object_succeeds(
         {"exp": "soon"}, {"aud": "https://evil.example"}, {"aud": None}, {"aud": 5}, {"iss": None},
         {"iss": "another"}, {"client_id": "another"}, {"request_uri": "urn:x"}, {"request": "x"},
         {"state": "a\0b"}, {"state": "\ud800"}, {"nonce": "x" * 9000},
+        {"a\0b": "x"}, {"\ud800": "x"},
     ],
 )  # fmt: skip
 def test_fapi2_message_signing_request_object_fails(

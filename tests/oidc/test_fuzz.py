@@ -29,6 +29,7 @@ from tests.oidc.fuzz import (
     TYPES,
     Dice,
     Pairs,
+    as_cookie,
     as_header,
     change_jwt,
     change_text,
@@ -153,6 +154,9 @@ def make_headers(dice: Dice, target: Target, endpoint: str) -> dict[str, str]:
         headers["Origin"] = as_header(dice.choice(["http://localhost:8002", "null", *ODD]))
     if dice.random() < 0.1:
         headers["Accept-Language"] = as_header(dice.choice(ODD))
+    if dice.random() < 0.05:
+        name = dice.choice([settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME, "messages"])
+        headers["Cookie"] = f"{name}={as_cookie(dice)}"
     if dice.random() < 0.05:
         headers["Host"] = "evil.example"
     return headers

@@ -136,6 +136,7 @@ def test_push_needs_the_clients_proof(rp: RelyingParty) -> None:
         ({"client_id": "another"}, "invalid_client"),
         ({"request": "x"}, "invalid_request_object"),
         ({"request_uri": "urn:ietf:params:oauth:request_uri:x"}, "invalid_request"),
+        ({"a\0b": "x"}, "invalid_request"),
         (
             {"state": "x" * 7000, "x": "y" * 7000, "z": "y" * 7000, "w": "y" * 7000},
             "invalid_request",

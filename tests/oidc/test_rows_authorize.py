@@ -50,6 +50,21 @@ def test_row_8_authorization_request_by_post_works_without_csrf_token(rp: Relyin
     assert "code" in read_answer(browser.get(response.headers["Location"]))
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["company", "search", "keep", "switch", "allow", "deny", "second-factor", "one-factor", "back"],
+)
+def test_row_8_answers_of_another_site_are_refused(rp: RelyingParty, path: str) -> None:
+    Service.objects.update(is_first_party=False)
+    pending = rp.authorize().context["pending"]
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies = rp.browser.cookies
+    answer = strict.post(f"/oidc/authorize/{path}", {"pending": pending})
+    assert answer.status_code == 403
+    assert "Location" not in answer.headers
+    assert not Grant.objects.exists()
+
+
 def test_row_8_post_that_fits_no_address_is_refused(rp: RelyingParty) -> None:
     for path in ("authorize", "end-session"):
         assert rp.browser.post(f"/oidc/{path}", {"state": "x" * 20_000}).status_code == 400
@@ -173,6 +188,16 @@ def test_row_18_other_account_signs_out_and_asks_to_sign_in(rp: RelyingParty) ->
 )
 def test_row_19_pkce_is_required_and_s256(rp: RelyingParty, changes: dict[str, str | None]) -> None:
     assert read_answer(rp.authorize(**changes))["error"] == "invalid_request"
+
+
+def test_row_19_method_without_a_challenge_is_refused(make_rp: MakeRelyingParty) -> None:
+    """Half of PKCE is a mistake or an attack, also where none is required."""
+    plain = make_rp(require_pkce=False)
+    answer = read_answer(plain.authorize(code_challenge=None))
+    assert answer["error"] == "invalid_request"
+    bare = read_answer(plain.authorize(code_challenge=None, code_challenge_method=None))
+    assert plain.redeem(bare["code"]).status_code == 400
+    assert plain.redeem(bare["code"], code_verifier=None).status_code == 200
 
 
 def test_row_19_public_client_needs_pkce(make_rp: MakeRelyingParty) -> None:
@@ -314,6 +339,19 @@ def test_row_49_consent_is_merged(rp: RelyingParty, bob: User) -> None:
     assert set(UserConsent.objects.get(user=bob).scope) == {"openid", "profile", "email"}
     assert "code" in read_answer(rp.authorize(prompt="none", scope="openid email"))
     assert Event.objects.filter(action="consent.given").count() == 2
+
+
+def test_row_49_consent_of_a_year_ago_is_asked_for_anew(rp: RelyingParty, bob: User) -> None:
+    Service.objects.update(is_first_party=False)
+    page = rp.authorize(scope="openid email")
+    rp.browser.post("/oidc/authorize/allow", {"pending": page.context["pending"]})
+    UserConsent.objects.update(expires_at=datetime.now(UTC) - timedelta(seconds=1))
+
+    assert read_answer(rp.authorize(prompt="none", scope="openid"))["error"] == "consent_required"
+    page = rp.authorize(scope="openid")
+    rp.browser.post("/oidc/authorize/allow", {"pending": page.context["pending"]})
+    # What was let in then isn't let in again unseen.
+    assert set(UserConsent.objects.get(user=bob).scope) == {"openid"}
 
 
 def test_row_49_refused_consent_goes_back_as_access_denied(rp: RelyingParty) -> None:

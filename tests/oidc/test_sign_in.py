@@ -147,6 +147,12 @@ def test_picker_shows_the_company_used_last_first(
         assert rp.authorize().context["companies"][0] == last
 
 
+def test_silent_request_gets_no_picker(rp: RelyingParty, second_seat: Seat, other: Company) -> None:
+    answer = read_answer(rp.authorize(prompt="none"))
+    assert answer["error"] == "interaction_required"
+    assert "code" in read_answer(rp.authorize(prompt="none", company=str(other.pk)))
+
+
 def test_picker_takes_no_company_of_others(rp: RelyingParty, second_seat: Seat) -> None:
     pending = rp.authorize().context["pending"]
     for company in (str(uuid.uuid4()), "", "x"):
