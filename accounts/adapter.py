@@ -1,7 +1,7 @@
 """What the libraries are given instead of their own: sessions, account hooks, second factors."""
 
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any, cast
 
@@ -19,12 +19,11 @@ from django.utils.translation import gettext_lazy as _
 from qrcode.image.svg import SvgPathFillImage  # type: ignore[import-untyped]
 
 from accounts import operations
-from accounts.http import AnyRequest
+from accounts.http import PROOF_IS_FRESH_FOR, AnyRequest
 from accounts.models import Session, User
 from accounts.queries import SESSION_FACTS, find_session, get_session_ref, has_fresh_proof
 from vop.lib.crypto import seal, unseal
 
-PROOF_IS_FRESH_FOR = timedelta(minutes=10)
 # Of what the library knows, a mail needs only this; never a request or a token of ours.
 _MAIL_FACTS = ("code", "deleted_email", "from_email", "to_email", "ip", "user_agent", "timestamp")
 _WAYS_TO_CONFIRM = {

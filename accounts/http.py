@@ -1,5 +1,6 @@
 """The request as views of a signed-in person know it, and the door to signing up."""
 
+from datetime import timedelta
 from typing import cast
 
 from django.conf import settings
@@ -9,13 +10,16 @@ from django.core.validators import validate_email
 from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import Promise
 
 from accounts.models import User
-from accounts.queries import get_authentication, has_totp
+from accounts.queries import get_authentication, has_fresh_proof, has_totp
 from auditlog.actors import Actor
 from vop.lib.http import PlatformRequest, client_ip
 
 SECOND_FACTOR_NEXT = "vop_second_factor_next"  # in the session: where setting one up leads to
+KEPT = "vop_kept_request"  # in the session: what was sent before a proof was asked for
+PROOF_IS_FRESH_FOR = timedelta(minutes=10)
 SIGN_UP = "vop_sign_up"  # the key in the session of an opened invitation
 
 
@@ -81,6 +85,45 @@ def prove_second_factor(request: HttpRequest, *, next_url: str) -> HttpResponseR
     # A code alone is one factor: who has shown nothing else is asked for the password first.
     page = "mfa_reauthenticate" if is_half else "account_reauthenticate"
     return redirect_to_login(next_url, reverse(page))
+
+
+class StaleProofError(Exception):
+    """What was sent is sensitive, and it was too long ago that the person proved who they are."""
+
+    def __init__(self, title: str | Promise) -> None:
+        super().__init__()
+        self.title = title
+
+
+def demand_fresh_proof(request: AnyRequest, title: str | Promise) -> None:
+    """Let a sensitive request pass only soon after a proof; `title` says what it does, as a button.
+
+    Raises: StaleProofError, which `companies.http.company_page` turns into the way to the proof.
+    """
+    if not has_fresh_proof(request, now=request.now, within=PROOF_IS_FRESH_FOR):
+        raise StaleProofError(title)
+    request.session.pop(KEPT, None)
+
+
+def ask_to_prove(request: HttpRequest, title: str | Promise) -> HttpResponseRedirect:
+    """Lead to a fresh proof; what was sent is kept and offered again afterwards."""
+    return redirect_to_login(keep_sent(request, title), reverse("account_reauthenticate"))
+
+
+def keep_sent(request: HttpRequest, title: str | Promise) -> str:
+    """Keep what was sent in the session; return the page that offers to send it again.
+
+    Files aren't kept. What the page then sends is checked anew, as anything sent.
+    """
+    sent = [
+        (name, value)
+        for name, values in request.POST.lists()
+        for value in values
+        if name != "csrfmiddlewaretoken"
+    ]
+    path = request.get_full_path()
+    request.session[KEPT] = {"path": path, "sent": sent, "title": str(title)}
+    return reverse("accounts:go_on")
 
 
 def is_address(text: str) -> bool:

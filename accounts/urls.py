@@ -12,6 +12,7 @@ from accounts import views
 own_pages = [
     path("", views.profile, name="profile"),
     path("security/", views.security, name="security"),
+    path("confirm/go-on/", views.go_on, name="go_on"),
     path("security/sessions/end-others/", views.end_other_sessions, name="end_other_sessions"),
     path("security/sessions/<uuid:ref>/end/", views.end_session, name="end_session"),
 ]

@@ -34,7 +34,14 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts import operations
 from accounts.adapter import set_language
 from accounts.forms import ProfileForm, SignUpForm
-from accounts.http import SECOND_FACTOR_NEXT, SIGN_UP, AnyRequest, PersonRequest, opened_signup
+from accounts.http import (
+    KEPT,
+    SECOND_FACTOR_NEXT,
+    SIGN_UP,
+    AnyRequest,
+    PersonRequest,
+    opened_signup,
+)
 from accounts.models import User
 from accounts.queries import count_recovery_codes, get_session_ref, has_totp, list_sessions
 from vop.lib.db import in_use_case, use_case
@@ -225,6 +232,17 @@ def end_other_sessions(request: PersonRequest) -> HttpResponse:
     )
     messages.success(request, _("You are signed out everywhere else."))
     return redirect("accounts:security")
+
+
+@login_required
+@require_safe
+@never_cache
+def go_on(request: PersonRequest) -> HttpResponse:
+    """Offer to send again what was sent before a fresh proof was asked for."""
+    kept = request.session.get(KEPT)
+    if kept is None:
+        return redirect("home")
+    return render(request, "accounts/go_on.html", {"kept": kept})
 
 
 @require_safe

@@ -16,7 +16,14 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from accounts.http import AnyRequest, PersonRequest, prove_second_factor
+from accounts.http import (
+    AnyRequest,
+    PersonRequest,
+    StaleProofError,
+    ask_to_prove,
+    keep_sent,
+    prove_second_factor,
+)
 from accounts.queries import get_authentication
 from companies.access import get_membership_for, get_standing_for
 from companies.models import (
@@ -99,7 +106,10 @@ def company_page(
             company_request.membership = membership
             company_request.company = membership.company
             company_request.permissions = membership.permissions_at(company_request.now)
-            return view(company_request, *args, **kwargs)
+            try:
+                return view(company_request, *args, **kwargs)
+            except StaleProofError as stale:
+                return cast("R", ask_to_prove(company_request, stale.title))
 
         return cast("PageView[P, R]", login_required(wrapper))
 
@@ -180,13 +190,13 @@ def ask_for_proof(request: PersonRequest, company: Company) -> HttpResponse | No
         context = {"shut_company": company, "ip": proof.ip}
         return render(request, "companies/outside_network.html", context, status=403)
     messages.warning(request, str(_REASONS[shortfall]) % {"company": company.name})
-    following = _way_back(request, company)
+    following = _way_back(request)
     if shortfall == Shortfall.AGE:
         return redirect_to_login(following, reverse("account_reauthenticate"))
     return prove_second_factor(request, next_url=following)
 
 
-def _way_back(request: PersonRequest, company: Company) -> str:
+def _way_back(request: PersonRequest) -> str:
     if request.method in _LOOKS:
         return request.get_full_path()
-    return reverse("company_home", args=[company.pk])
+    return keep_sent(request, _("Go on with what you sent"))

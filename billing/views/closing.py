@@ -7,6 +7,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
+from accounts.http import demand_fresh_proof
 from billing.forms import CloseCompanyForm
 from billing.operations import close_company
 from billing.queries import list_consequences
@@ -21,6 +22,7 @@ def close(request: CompanyRequest) -> HttpResponse:
     sent = request.POST if request.method == "POST" else None
     form = CloseCompanyForm(sent, company=request.company)
     if form.is_bound and form.is_valid():
+        demand_fresh_proof(request, _("Close the company"))
         try:
             close_company(acting=request.membership, actor=request.actor, now=request.now)
         except DomainError as error:

@@ -14,13 +14,19 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.http import AnyRequest, PersonRequest, open_signup, signed_in_user
+from accounts.http import (
+    AnyRequest,
+    PersonRequest,
+    demand_fresh_proof,
+    open_signup,
+    signed_in_user,
+)
 from accounts.queries import find_person
 from companies import operations
 from companies.access import get_invitation_by_token, get_invitation_for
 from companies.forms import InviteForm, choose_roles
 from companies.http import CompanyRequest, company_page
-from companies.models import Invitation, Permission
+from companies.models import Invitation, Permission, Role
 from companies.queries import get_membership
 from vop.lib.errors import DomainError
 
@@ -31,6 +37,8 @@ def invite(request: CompanyRequest) -> HttpResponse:
     offered = choose_roles(request.company, request.permissions)
     form = InviteForm(request.POST if request.method == "POST" else None, roles=offered)
     if request.method == "POST" and form.is_valid():
+        if Role.OWNER in form.role_set:
+            demand_fresh_proof(request, _("Invite an owner"))
         try:
             invitation = operations.invite_person(
                 company=request.company,

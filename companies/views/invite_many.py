@@ -10,10 +10,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
+from accounts.http import demand_fresh_proof
 from companies import operations
 from companies.forms import InviteManyForm, choose_roles
 from companies.http import CompanyRequest, company_page
-from companies.models import Permission
+from companies.models import Permission, Role
 from vop.lib.errors import DomainError
 from vop.lib.tables import write_csv
 
@@ -36,6 +37,8 @@ def send_many(request: CompanyRequest) -> HttpResponse:
     form = _form(request)
     if not form.is_valid():
         return _render_form(request, form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+    if any(Role.OWNER in draft.roles for draft in form.drafts):
+        demand_fresh_proof(request, _("Invite an owner"))
     try:
         sent = operations.invite_people(
             company=request.company,

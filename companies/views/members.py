@@ -14,6 +14,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.http import demand_fresh_proof
 from companies import operations
 from companies.access import get_member_for
 from companies.forms import LastDayForm, RolesForm, choose_roles
@@ -63,6 +64,8 @@ def change_roles(request: CompanyRequest, membership_id: uuid.UUID) -> HttpRespo
     found = get_member_for(request.company, membership_id, at=request.now)
     form = _roles_form(request, found, request.POST)
     if form.is_valid():
+        if Role.OWNER in form.role_set - found.roles_at(request.now):
+            demand_fresh_proof(request, _("Make somebody an owner"))
         try:
             operations.change_roles(
                 membership=found,

@@ -8,6 +8,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
+from accounts.http import demand_fresh_proof
 from companies import operations
 from companies.forms import PolicyForm
 from companies.http import CompanyRequest, company_page, read_proof
@@ -38,6 +39,7 @@ def save(request: CompanyRequest) -> HttpResponse:
     form = PolicyForm(request.POST, company=request.company)
     if not form.is_valid():
         return _render_form(request, form)
+    demand_fresh_proof(request, _("Set the security rules"))
     try:
         operations.change_policy(
             company=request.company,

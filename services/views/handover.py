@@ -8,6 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
+from accounts.http import demand_fresh_proof
 from companies.access import get_member_for
 from companies.http import CompanyRequest, company_page
 from companies.models import Membership, Permission, Role
@@ -28,6 +29,8 @@ def hand_over(request: CompanyRequest, membership_id: uuid.UUID) -> HttpResponse
     leaving = get_member_for(request.company, membership_id, at=request.now)
     form = _hand_over_form(request, leaving)
     if request.method == "POST" and form.is_valid():
+        if form.person("owner"):
+            demand_fresh_proof(request, _("Hand over and make somebody an owner"))
         try:
             end_with_handover(
                 membership=leaving,

@@ -12,6 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.http import demand_fresh_proof
 from accounts.queries import get_authentication
 from companies import operations as companies_operations
 from companies.access import get_mandate_for
@@ -40,6 +41,7 @@ def approve(request: CompanyRequest, mandate_id: uuid.UUID) -> HttpResponse:
     found = get_mandate_for(request.company, mandate_id)
     form = _approval_form(request, found, is_sent=True)
     if form.is_valid():
+        demand_fresh_proof(request, _("Approve the mandate"))
         try:
             approve_mandate(
                 mandate=found,

@@ -12,6 +12,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts.http import demand_fresh_proof
 from companies.access import get_mandate_for
 from companies.http import CompanyRequest, company_page
 from companies.models import Company, Mandate, Permission, parse_org_number
@@ -75,6 +76,8 @@ def _ask(request: CompanyRequest, side: Mandate.Side) -> HttpResponse:
             terms = _read_terms(request, form, side)
             consent = _read_consent(request, form, terms)
             if form.cleaned_data["text_sha256"]:
+                if side == Mandate.Side.CLIENT:  # to ask as the client is to consent
+                    demand_fresh_proof(request, _("Ask the firm"))
                 return _send(request, form, terms)
             form.show_text(consent.sha256)
         except TextChangedError as error:

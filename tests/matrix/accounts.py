@@ -48,6 +48,7 @@ RULES: Mapping[str, Rule] = {
     "mfa_download_recovery_codes": _FOR_PEOPLE_WITH_AN_APP,
     "accounts:profile": signed_in(GET, POST),
     "accounts:security": signed_in(),
+    "accounts:go_on": signed_in(),
     "accounts:end_other_sessions": signed_in(POST),
     "accounts:end_session": exactly(  # of somebody else, or gone
         {ANONYMOUS: Outcome.ASKED_TO_SIGN_IN}, POST, otherwise=Outcome.NOT_FOUND
