@@ -7,6 +7,8 @@ from billing import views
 app_name = "billing"
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("c/<uuid:company_id>/clients/", views.clients, name="clients"),
+    path("c/<uuid:company_id>/clients/export/", views.export_clients, name="export_clients"),
     path("c/<uuid:company_id>/buy/", views.catalogue, name="catalogue"),
     path("c/<uuid:company_id>/buy/<slug:plan_code>/", views.buy, name="buy"),
     path(

@@ -87,6 +87,7 @@ class MandateEvent(EventType):
     EXPIRED = "mandate.expired", _("Mandate reached its end"), Retention.SEVEN_YEARS
     ENDED = "mandate.ended", _("Mandate ended"), Retention.SEVEN_YEARS
     SUPERSEDED = "mandate.superseded", _("Mandate superseded by a new one"), Retention.SEVEN_YEARS
+    EXPORTED = "mandate.exported", _("List of clients downloaded"), Retention.THIRTEEN_MONTHS
     LEAD_CHANGED = "mandate.lead_changed", _("Engagement lead changed"), Retention.SEVEN_YEARS
 
 

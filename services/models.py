@@ -116,10 +116,18 @@ class EntitlementQuerySet(models.QuerySet["Entitlement"]):
 
     def with_taken(self, at: datetime) -> Self:
         """Count the seats that are taken at an instant, as `taken`."""
-        is_taken = Q(seats__valid_from__lte=at) & (
-            Q(seats__valid_until=None) | Q(seats__valid_until__gt=at)
-        )
-        return self.annotate(taken=Count("seats", filter=is_taken))
+        return self.annotate(taken=_count_taken(at))
+
+    def with_free_seats(self, at: datetime) -> Self:
+        """Select entitlements of which not all seats are taken at an instant."""
+        return self.alias(used=_count_taken(at)).filter(used__lt=F("seat_limit"))
+
+
+def _count_taken(at: datetime) -> Count:
+    is_taken = Q(seats__valid_from__lte=at) & (
+        Q(seats__valid_until=None) | Q(seats__valid_until__gt=at)
+    )
+    return Count("seats", filter=is_taken)
 
 
 class Entitlement(UUIDModel):

@@ -147,6 +147,50 @@ def has_ground(at: datetime, *, user: str, company: str, service: str) -> Q:
     return is_seated | (Q(Exists(items)) | is_staff) & Q(Exists(entitlements.filter(**what)))
 
 
+def administers(user: User, at: datetime) -> Exists:
+    """Match mandates under which a person may administer a service of the client."""
+    return Exists(_administered(user, at).filter(item__mandate=OuterRef("pk")))
+
+
+def has_unused_seats(user: User, at: datetime) -> Exists:
+    """Match mandates whose client has free seats in a service that a person may administer."""
+    mine = _administered(user, at).filter(item__mandate=OuterRef(OuterRef("pk")))
+    entitlements = Entitlement.objects.in_force(at).filter(
+        company=OuterRef("client"), service__in=mine.values("item__service")
+    )
+    return Exists(entitlements.with_free_seats(at))
+
+
+def map_administered_seats(
+    user: User, mandates: Collection[Mandate], *, at: datetime
+) -> Mapping[uuid.UUID, SeatCount]:
+    """Map mandates to the seats of the services that a person may administer there. Two queries.
+
+    Who assigns others, or only works in a service, isn't told: a mandate without `admin` in the
+    person's own assignment is missing from the answer.
+    """
+    rows = _administered(user, at).filter(item__mandate__in=mandates)
+    pairs = set(rows.values_list("item__mandate__client_id", "item__service_id"))
+    entitlements = (
+        Entitlement.objects.in_force(at)
+        .filter(
+            company__in={company for company, _service in pairs},
+            service__in={service for _company, service in pairs},
+        )
+        .with_taken(at)
+        .order_by("pk")
+    )
+    found: dict[uuid.UUID, list[Entitlement]] = {company: [] for company, _service in pairs}
+    for row in entitlements:
+        if (row.company_id, row.service_id) in pairs:
+            found[row.company_id].append(row)
+    return {
+        mandate.pk: _sum_seats(_subscribed(row) for row in found[mandate.client_id])
+        for mandate in mandates
+        if mandate.client_id in found
+    }
+
+
 def list_offered_services() -> QuerySet[Service]:
     """List the catalogue."""
     return Service.objects.offered().by_name()
@@ -189,13 +233,7 @@ def get_subscribed(company_id: uuid.UUID, slug: str, *, at: datetime) -> Subscri
 
 def count_seats(company_id: uuid.UUID, *, at: datetime) -> SeatCount:
     """Count the seats of all services of a company; one without a limit makes all without."""
-    rows = list_subscribed(company_id, at=at)
-    limits = [row.seats.limit for row in rows]
-    known = [limit for limit in limits if limit is not None]
-    return SeatCount(
-        taken=sum(row.seats.taken for row in rows),
-        limit=sum(known) if len(known) == len(limits) else None,
-    )
+    return _sum_seats(list_subscribed(company_id, at=at))
 
 
 def list_seats(entitlement: Entitlement, *, at: datetime) -> QuerySet[Seat]:
@@ -230,6 +268,22 @@ def get_seat(company_id: uuid.UUID, slug: str, seat_id: uuid.UUID) -> Seat | Non
         )
         .with_names()
         .first()
+    )
+
+
+def _administered(user: User, at: datetime) -> QuerySet[AssignmentItem]:
+    return AssignmentItem.objects.filter(
+        assignment__in=Assignment.objects.in_force(at).of_person(user.pk),
+        item__package=Package.ADMIN,
+    )
+
+
+def _sum_seats(rows: Iterable[Subscribed]) -> SeatCount:
+    rows = list(rows)
+    known = [row.seats.limit for row in rows if row.seats.limit is not None]
+    return SeatCount(
+        taken=sum(row.seats.taken for row in rows),
+        limit=sum(known) if len(known) == len(rows) else None,
     )
 
 

@@ -15,7 +15,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_COMPANY}firms/people/", firms.insight, name="insight"),
     path(f"{_COMPANY}firms/people/<uuid:user_id>/block/", firms.block, name="block"),
     path(f"{_COMPANY}firms/blocks/<uuid:block_id>/end/", firms.unblock, name="unblock"),
-    path(f"{_COMPANY}clients/", clients.clients, name="clients"),
     path(f"{_COMPANY}clients/ask/", requests.ask_client, name="ask_client"),
     path(_MANDATE, mandates.mandate, name="mandate"),
     path(f"{_MANDATE}approve/", mandates.approve, name="approve_mandate"),

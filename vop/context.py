@@ -50,7 +50,7 @@ _COMPANY_PAGES = (
     _Page("services:overview", _("Services"), "services", Permission.SERVICE_VIEW),
     _Page("companies:members", _("Members"), "members", Permission.MEMBER_VIEW),
     _Page("services:firms", _("Firms"), "firms", Permission.MANDATE_VIEW),
-    _Page("services:clients", _("Clients"), "clients", Permission.MANDATE_VIEW, is_for_firms=True),
+    _Page("billing:clients", _("Clients"), "clients", Permission.MANDATE_VIEW, is_for_firms=True),
     _Page("billing:subscriptions", _("Subscriptions"), "subscriptions", Permission.BILLING_VIEW),
     _Page("billing:bases", _("Invoice bases"), "bases", Permission.BASIS_VIEW),
     _Page("stats:company", _("Statistics"), "statistics", Permission.STATISTICS_VIEW),

@@ -18,6 +18,13 @@ from billing.queries.bases import (
     list_unissued,
     load_vat_checks,
 )
+from billing.queries.bench import (
+    ClientFilter,
+    ClientRow,
+    describe_clients,
+    find_clients,
+    iterate_clients,
+)
 from billing.queries.catalogue import (
     Offer,
     PriceBook,
@@ -99,6 +106,8 @@ __all__ = [
     "Accounts",
     "BasisPage",
     "Check",
+    "ClientFilter",
+    "ClientRow",
     "Consequences",
     "CustomerPreview",
     "CustomerWork",
@@ -122,8 +131,10 @@ __all__ = [
     "count_exports",
     "count_lines",
     "count_taken_seats",
+    "describe_clients",
     "describe_offer",
     "describe_preview",
+    "find_clients",
     "find_erp_key",
     "find_oldest_due",
     "find_oldest_unexplained",
@@ -137,6 +148,7 @@ __all__ = [
     "get_run_totals",
     "hash_batches",
     "is_anything_due",
+    "iterate_clients",
     "iterate_documents",
     "iterate_lines",
     "lay_out_seats",

@@ -1,5 +1,6 @@
 """What leaves billing: the content of a basis, and that content in the formats of others."""
 
+from billing.rendering.clients import list_client_cells, list_client_columns
 from billing.rendering.content import (
     describe_content,
     describe_customer,
@@ -30,6 +31,8 @@ __all__ = [
     "get_pdf",
     "hash_body",
     "hash_content",
+    "list_client_cells",
+    "list_client_columns",
     "make_signing_secret",
     "payment_reference",
     "render_pdf",

@@ -2,6 +2,7 @@
 
 from billing.views.api import api_bases, api_basis, api_receipt, api_ubl
 from billing.views.bases import bases, basis, basis_csv, basis_pdf
+from billing.views.bench import clients, export_clients
 from billing.views.closing import close
 from billing.views.orders import buy, catalogue, confirm_order
 from billing.views.seat_matrix import save_seat_matrix, seat_matrix
@@ -25,9 +26,11 @@ __all__ = [
     "buy",
     "cancel",
     "catalogue",
+    "clients",
     "close",
     "confirm_order",
     "confirm_seats",
+    "export_clients",
     "save_seat_matrix",
     "seat_matrix",
     "seats",

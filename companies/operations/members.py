@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from accounts.models import User
 from auditlog.actors import Actor
+from auditlog.events import EventType
 from auditlog.models import Event
 from auditlog.operations import audit
 from companies import signals
@@ -269,10 +270,17 @@ def leave_company(*, membership: Membership, actor: Actor, now: datetime) -> Mem
 
 
 @use_case
-def record_export(*, acting: Membership, kind: str, actor: Actor, now: datetime) -> Event:
-    """Write down that somebody took the list of members out of here."""
+def record_export(
+    *,
+    acting: Membership,
+    kind: str,
+    actor: Actor,
+    now: datetime,
+    event: EventType = MemberEvent.EXPORTED,
+) -> Event:
+    """Write down that somebody took a list, of members unless said otherwise, out of here."""
     return audit(
-        MemberEvent.EXPORTED,
+        event,
         actor=actor,
         now=now,
         company=acting.company.ref,

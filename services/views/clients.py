@@ -1,4 +1,4 @@
-"""A firm's pages about its clients: the mandates it holds, and who works for whom."""
+"""Who in a firm works for a client."""
 
 import uuid
 from datetime import timedelta
@@ -6,42 +6,22 @@ from http import HTTPStatus
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_POST
 
 from companies.access import get_assignment_for, get_held_mandate_for
 from companies.http import CompanyRequest, company_page
 from companies.models import Mandate, Permission
 from companies.operations import AssignmentTooLongError, end_assignment
-from companies.queries import list_assignable, list_mandates_held
+from companies.queries import list_assignable
 from services.forms import AssignForm
 from services.operations import assign_person
 from services.queries import list_covered
-from services.views.firms import MANDATES_PER_PAGE, describe_rows
 from services.views.mandates import may_manage
 from vop.lib.clock import local_date
-from vop.lib.errors import DomainError, NotFound
-
-
-@require_safe
-@company_page(Permission.MANDATE_VIEW)
-def clients(request: CompanyRequest) -> HttpResponse:
-    """List the clients that a firm acts for or has asked, by name."""
-    if not request.company.is_firm:
-        raise NotFound
-    text = request.GET.get("q", "")
-    rows = list_mandates_held(request.company.pk, text, at=request.now)
-    page = Paginator(rows, MANDATES_PER_PAGE).get_page(request.GET.get("page"))
-    context = {
-        "page_obj": page,
-        "rows": describe_rows(list(page), request),
-        "q": text,
-        "may_ask": Permission.MANDATE_REQUEST in request.permissions,
-    }
-    return render(request, "services/clients.html", context)
+from vop.lib.errors import DomainError
 
 
 @company_page(Permission.ASSIGNMENT_CREATE)

@@ -8,9 +8,11 @@ from billing.models import InvoiceBasis, Plan, Seller, Subscription
 from companies.models import Permission
 from tests.factories.billing import buy, make_plan, make_seller, make_vat_rate
 from tests.factories.services import make_service
-from tests.matrix.rules import GET, POST, Lookup, Rule, World, company, provider
+from tests.matrix.rules import GET, POST, Lookup, Rule, World, company, firm, provider
 
 RULES: Mapping[str, Rule] = {
+    "billing:clients": firm(Permission.MANDATE_VIEW),
+    "billing:export_clients": firm(Permission.MANDATE_VIEW, POST),
     "billing:catalogue": company(Permission.ORDER_CREATE),
     "billing:buy": company(Permission.ORDER_CREATE, GET, POST),
     "billing:confirm_order": company(Permission.ORDER_CREATE, POST),

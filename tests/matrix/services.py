@@ -35,7 +35,6 @@ RULES: Mapping[str, Rule] = {
     "services:withdraw_mandate": company(Permission.MANDATE_REQUEST, POST),
     "services:end_mandate": company(Permission.MANDATE_END, POST),
     # These belong to firms alone.
-    "services:clients": firm(Permission.MANDATE_VIEW),
     "services:ask_client": firm(Permission.MANDATE_REQUEST, GET, POST),
     "services:change_lead": firm(Permission.MANDATE_REQUEST, POST),
     "services:assign": firm(Permission.ASSIGNMENT_CREATE, GET, POST),
