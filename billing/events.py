@@ -14,6 +14,12 @@ class OrderEvent(EventType):
 class SubscriptionEvent(EventType):
     CREATED = "subscription.created", _("Subscription began"), _KEPT
     QUANTITY_CHANGED = "subscription.quantity_changed", _("Number of seats changed"), _KEPT
+    PLAN_CHANGED = "subscription.plan_changed", _("Plan changed"), _KEPT
+    REFERENCES_CHANGED = (
+        "subscription.references_changed",
+        _("References on invoice bases changed"),
+        _KEPT,
+    )
     RENEWED = "subscription.renewed", _("Subscription renewed"), _KEPT
     CANCEL_SCHEDULED = "subscription.cancel_scheduled", _("Subscription cancelled"), _KEPT
     CANCEL_UNDONE = "subscription.cancel_undone", _("Cancellation taken back"), _KEPT
@@ -35,6 +41,8 @@ class BasisEvent(EventType):
 class CatalogueEvent(EventType):
     PLAN_SAVED = "plan.saved", _("Plan saved"), _KEPT
     PRICE_CHANGED = "price.changed", _("Price set"), _KEPT
+    DISCOUNT_SET = "discount.set", _("Discount set"), _KEPT
+    DISCOUNT_ENDED = "discount.ended", _("Discount ended"), _KEPT
     EXCHANGE_RATE_SET = "exchange_rate.set", _("Exchange rate set"), _KEPT
     VAT_RATE_CHANGED = "vat_rate.changed", _("VAT rate set"), _KEPT
     SELLER_CHANGED = "seller.changed", _("Seller changed"), _KEPT

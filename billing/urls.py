@@ -30,6 +30,17 @@ urlpatterns: list[URLPattern | URLResolver] = [
         views.confirm_seats,
         name="confirm_seats",
     ),
+    path("c/<uuid:company_id>/subscriptions/<uuid:subscription_id>/plan/", views.plan, name="plan"),
+    path(
+        "c/<uuid:company_id>/subscriptions/<uuid:subscription_id>/plan/confirm/",
+        views.confirm_plan,
+        name="confirm_plan",
+    ),
+    path(
+        "c/<uuid:company_id>/subscriptions/<uuid:subscription_id>/references/",
+        views.references,
+        name="references",
+    ),
     path(
         "c/<uuid:company_id>/subscriptions/<uuid:subscription_id>/cancel/",
         views.cancel,

@@ -5,11 +5,13 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from accounts.http import AnyRequest
 from billing.forms import (
+    DiscountForm,
     ExchangeRateForm,
     LedgerAccountForm,
     PlanForm,
@@ -18,6 +20,7 @@ from billing.forms import (
     VatRateForm,
 )
 from billing.models import (
+    Discount,
     ExchangeRate,
     LedgerAccount,
     Plan,
@@ -29,14 +32,17 @@ from billing.models import (
 from billing.operations import (
     AccountFacts,
     SellerFacts,
+    end_discount,
     save_ledger_account,
     save_plan,
     save_seller,
+    set_discount,
     set_exchange_rate,
     set_price,
     set_vat_rate,
 )
-from vop.lib.admin import OperationAdmin, ReadOnlyAdmin
+from billing.queries import preview_price
+from vop.lib.admin import OperationAdmin, ReadOnlyAdmin, act_on_each
 
 
 def _data(request: HttpRequest) -> Any:
@@ -78,8 +84,54 @@ class PriceAdmin(OperationAdmin):
         initial = {"plan": request.GET.get("plan"), "valid_from": timezone.localdate()}
         return PriceForm(_data(request), initial=initial)
 
+    def preview(self, request: AnyRequest, form: PriceForm) -> HttpResponse | None:
+        """Show whom the price meets before it is set; one that meets nobody is set at once."""
+        plan = form.cleaned_data["plan"]
+        change = preview_price(plan, form.price, at=request.now)
+        if not change.count or form.cleaned_data["seen"] == change.sha256:
+            return None
+        posted = request.POST.copy()
+        posted["seen"] = change.sha256
+        form.data = posted
+        return self.render_form(
+            request, None, form, template="billing/admin/price_preview.html", change=change
+        )
+
     def save(self, request: AnyRequest, form: PriceForm, row: Price | None) -> Price:
-        return set_price(**form.cleaned_data, actor=request.actor, now=request.now)
+        asked = {name: value for name, value in form.cleaned_data.items() if name != "seen"}
+        return set_price(**asked, actor=request.actor, now=request.now)
+
+
+@admin.register(Discount)
+class DiscountAdmin(OperationAdmin):
+    """What is taken off for a while. A discount is never changed: end it and set another."""
+
+    list_display = ["name", "plan", "subscription", "kind", "value", "valid_from", "valid_to"]
+    list_filter = ["kind", "plan__service"]
+    list_select_related = ["plan", "subscription__company", "subscription__plan"]
+    ordering = ["-valid_from", "pk"]
+    search_fields = ["name", "plan__name", "subscription__company__name"]
+    list_display_links = None
+    actions = ["end"]
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def build_form(self, request: HttpRequest, row: Discount | None) -> forms.Form:
+        named = {name: request.GET.get(name) for name in ("plan", "subscription")}
+        initial = {**named, "valid_from": timezone.localdate()}
+        return DiscountForm(_data(request), initial=initial)
+
+    def save(self, request: AnyRequest, form: DiscountForm, row: Discount | None) -> Discount:
+        return set_discount(**form.facts, actor=request.actor, now=request.now)
+
+    @admin.action(description=_("End from today"), permissions=["add"])
+    def end(self, request: HttpRequest, queryset: QuerySet[Discount]) -> None:
+        act_on_each(
+            request,
+            queryset.order_by("valid_from", "pk"),
+            lambda discount, who: end_discount(discount=discount, actor=who.actor, now=who.now),
+        )
 
 
 @admin.register(VatRate)

@@ -1,8 +1,9 @@
 """Subscriptions and bases."""
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
@@ -34,7 +35,22 @@ class SubscriptionAdmin(ReadOnlyAdmin):
     list_select_related = ["company", "plan"]
     search_fields = ["company__name", "company__org_number"]
     ordering = ["company__name", "pk"]
+    actions = ["discount"]
     inlines = [ChangeInline]
+
+    @admin.action(description=_("Give a discount"), permissions=["discount"])
+    def discount(
+        self, request: HttpRequest, queryset: QuerySet[Subscription]
+    ) -> HttpResponseRedirect | None:
+        chosen = queryset.first()
+        if chosen is None or queryset.count() > 1:
+            messages.warning(request, _("Choose one subscription."))
+            return None
+        url = reverse("admin:billing_discount_add", query={"subscription": str(chosen.pk)})
+        return HttpResponseRedirect(url)
+
+    def has_discount_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("billing.add_discount")
 
 
 class LineInline(ReadOnlyInline):

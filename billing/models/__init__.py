@@ -18,6 +18,7 @@ from billing.models.bases import (
     VatNumberCheck,
     VatTotal,
 )
+from billing.models.discounts import Discount, DiscountQuerySet
 from billing.models.exports import (
     BasisDelivery,
     DeliveryAttempt,
@@ -48,6 +49,8 @@ __all__ = [
     "BillingRun",
     "BillingRunItem",
     "DeliveryAttempt",
+    "Discount",
+    "DiscountQuerySet",
     "ErpConnection",
     "ErpConnectionQuerySet",
     "ErpKey",

@@ -10,6 +10,7 @@ from django.utils.translation import pgettext_lazy
 
 from auditlog.actors import Ref
 from billing import engine
+from billing.models.discounts import Discount
 from billing.models.plans import CURRENCIES, Plan, Price
 from billing.models.runs import BillingRun
 from billing.models.subscriptions import Subscription, SubscriptionChange
@@ -305,6 +306,19 @@ class BasisLine(UUIDModel):
         related_name="credited_by",
         db_index=False,  # line_that_credits, of those that do
     )
+    # Of tiers and discounts alone: empty on every other line.
+    seats = models.IntegerField(_("seats"), null=True, blank=True)
+    discount = models.ForeignKey(
+        Discount,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("discount"),
+        db_index=False,
+    )
+    discount_cents = models.BigIntegerField(_("discount"), null=True, blank=True)
+    lowered = models.DecimalField(max_digits=20, decimal_places=8, null=True, blank=True)
 
     objects = BasisLineQuerySet.as_manager()
 
@@ -340,7 +354,7 @@ class BasisLine(UUIDModel):
         return self.text
 
     def as_terms(self) -> engine.Line:
-        """Return the line as the engine knows it, with its plan loaded."""
+        """Return the line as the engine knows it, with its plan and discount loaded."""
         return engine.Line(
             subscription=str(self.subscription_id),
             plan=self.plan.code,
@@ -354,6 +368,10 @@ class BasisLine(UUIDModel):
             cause=engine.Cause(self.cause, self.cause_on),
             ref=self.pk,
             term=self.term,
+            seats=self.seats,
+            discount=None if self.discount is None else self.discount.as_terms(),
+            discount_cents=self.discount_cents or 0,
+            lowered=self.lowered,
         )
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Self
+from decimal import Decimal
+from typing import Any, Self
 
 from django.db import models
 from django.db.models import F, Q
@@ -47,7 +48,7 @@ class PlanQuerySet(models.QuerySet["Plan"]):
 
 
 class Plan(UUIDModel):
-    """A way to pay for a service: how long a period is and whether each seat costs."""
+    """A way to pay for a service: how long a period is and what its seats cost."""
 
     class Interval(models.TextChoices):
         MONTH = "month", _("Monthly")
@@ -58,6 +59,7 @@ class Plan(UUIDModel):
     class Pricing(models.TextChoices):
         PER_UNIT = "per_unit", _("Per seat")
         FLAT = "flat", _("Flat")
+        TIERED = "tiered", _("Tiered, with seats included")
 
     service = models.ForeignKey(
         Service, on_delete=models.PROTECT, related_name="plans", verbose_name=_("service")
@@ -91,7 +93,8 @@ class Plan(UUIDModel):
                 name="plan_interval_is_known",
             ),
             models.CheckConstraint(
-                condition=Q(pricing__in=["per_unit", "flat"]), name="plan_pricing_is_known"
+                condition=Q(pricing__in=["per_unit", "flat", "tiered"]),
+                name="plan_pricing_is_known",
             ),
         ]
 
@@ -105,8 +108,13 @@ class Plan(UUIDModel):
 
     @property
     def is_per_seat(self) -> bool:
-        """Whether each seat costs."""
-        return self.pricing == self.Pricing.PER_UNIT
+        """Whether seats are counted: each costs, or those beyond the ones that are included."""
+        return self.pricing != self.Pricing.FLAT
+
+    @property
+    def is_tiered(self) -> bool:
+        """Whether a price covers some seats and the others cost by graduated tiers."""
+        return self.pricing == self.Pricing.TIERED
 
     @property
     def per_text(self) -> str:
@@ -122,23 +130,29 @@ class Plan(UUIDModel):
         return engine.MONTHS_OF[self.interval] * self.interval_count
 
     def as_terms(self) -> engine.Plan:
-        """Return the plan as the engine knows it, from the prefetched `prices`."""
+        """Return the plan as the engine knows it, from prefetched `prices` and `discounts`."""
         return engine.Plan(
             code=self.code,
             months=self.months,
             pricing=engine.Pricing(self.pricing),
             vat_class=self.vat_class,
             prices=tuple(price.as_terms() for price in self.prices.all()),
+            discounts=tuple(discount.as_terms() for discount in self.discounts.all()),
         )
 
 
 class Price(UUIDModel):
-    """A price of a plan from a day on; `existing_from` is when it reaches earlier buyers."""
+    """A price of a plan from a day on; `existing_from` is when it reaches earlier buyers.
+
+    `tiers` is the rest of a tiered plan's price, pairs of a number of seats and what each seat
+    above it costs, rising: part of a value that never changes and that nobody looks for by itself.
+    """
 
     plan = models.ForeignKey(
         Plan, on_delete=models.PROTECT, related_name="prices", verbose_name=_("plan")
     )
     unit_price = models.DecimalField(_("price without VAT"), max_digits=12, decimal_places=4)
+    tiers: Any = models.JSONField(_("tiers"), default=list, blank=True)
     valid_from = models.DateField(_("for new buyers from"))
     existing_from = models.DateField(_("for earlier buyers from"), null=True, blank=True)
     known_from = models.DateField(_("entered"), editable=False)
@@ -169,7 +183,12 @@ class Price(UUIDModel):
             existing_from=self.existing_from,
             known_from=self.known_from,
             ref=self.pk,
+            tiers=self.list_tiers() if self.tiers else (),
         )
+
+    def list_tiers(self) -> tuple[engine.Tier, ...]:
+        """Return the tiers as the engine knows them."""
+        return tuple(engine.Tier(above, Decimal(price)) for above, price in self.tiers)
 
 
 class VatRate(UUIDModel):

@@ -17,6 +17,7 @@ from billing.operations.catalogue import (
     AccountFacts,
     BadAmountError,
     BadDateError,
+    BadTiersError,
     OverlappingRateError,
     PlanFacts,
     PriceExistsError,
@@ -28,6 +29,7 @@ from billing.operations.catalogue import (
     set_vat_rate,
 )
 from billing.operations.closing import PaysForOthersError, close_company
+from billing.operations.discounts import OverlappingDiscountError, end_discount, set_discount
 from billing.operations.exports import (
     AlreadyAcknowledgedError,
     BasisNotDeliveredError,
@@ -63,6 +65,13 @@ from billing.operations.orders import (
     PreviewChangedError,
     buy_plan,
 )
+from billing.operations.plan_changes import (
+    CancelledPlanError,
+    SamePlanError,
+    change_plan,
+    change_references,
+    check_plan,
+)
 from billing.operations.runs import (
     RunBegunError,
     RunClosedError,
@@ -93,9 +102,11 @@ __all__ = [
     "AlreadyApprovedError",
     "BadAmountError",
     "BadDateError",
+    "BadTiersError",
     "BasisHeldError",
     "BasisNotDeliveredError",
     "CancelledAlreadyError",
+    "CancelledPlanError",
     "CannotBePricedError",
     "Charge",
     "ConnectionFacts",
@@ -108,6 +119,7 @@ __all__ = [
     "NotIssuedError",
     "NotPositiveError",
     "NothingToCreditError",
+    "OverlappingDiscountError",
     "OverlappingRateError",
     "PaysForOthersError",
     "PlanFacts",
@@ -118,6 +130,7 @@ __all__ = [
     "RunBegunError",
     "RunClosedError",
     "RunReport",
+    "SamePlanError",
     "SeatsTakenError",
     "SeatsUnchangedError",
     "SellerFacts",
@@ -129,13 +142,17 @@ __all__ = [
     "approve_run",
     "buy_plan",
     "cancel_subscription",
+    "change_plan",
+    "change_references",
     "change_seats",
+    "check_plan",
     "check_seats",
     "check_vat_numbers",
     "close_company",
     "credit_basis",
     "deliver_basis",
     "disable_connection",
+    "end_discount",
     "gather",
     "gather_lines",
     "issue_erp_key",
@@ -152,6 +169,7 @@ __all__ = [
     "save_ledger_account",
     "save_plan",
     "save_seller",
+    "set_discount",
     "set_exchange_rate",
     "set_price",
     "set_vat_rate",

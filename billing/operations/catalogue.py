@@ -1,5 +1,6 @@
 """What staff decide: plans, prices, VAT rates and who sells."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -8,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from auditlog.actors import Actor
 from auditlog.operations import audit
+from billing import engine
 from billing.events import CatalogueEvent, LedgerEvent
 from billing.models import AccountPurpose, LedgerAccount, Plan, Price, Seller, VatRate
 from services.models import Service
@@ -28,6 +30,10 @@ class BadDateError(DomainError):
 
 class BadAmountError(DomainError):
     message = _("The amount must not be negative.")
+
+
+class BadTiersError(DomainError):
+    message = _("A tiered plan has one tier or more, each above the one before. No other plan has.")
 
 
 class OverlappingRateError(DomainError):
@@ -131,20 +137,25 @@ def set_price(
     unit_price: Decimal,
     valid_from: date,
     existing_from: date | None,
+    tiers: Sequence[engine.Tier] = (),
     actor: Actor,
     now: datetime,
 ) -> Price:
     """Set what a plan costs from a day on; `existing_from` is when it reaches earlier buyers.
 
-    Only a plan's first price may lie in the past: nobody has bought at another.
+    Only a plan's first price may lie in the past: nobody has bought at another. A tiered plan has
+    tiers, rising, and no other has.
 
-    Raises: PriceExistsError, BadDateError, BadAmountError.
+    Raises: PriceExistsError, BadDateError, BadAmountError, BadTiersError.
     """
     locked = Plan.objects.select_for_update(of=("self",), no_key=True).get(pk=plan.pk)
     today = local_date(now)
     prices = Price.objects.filter(plan=locked)
-    if unit_price < 0:
+    if unit_price < 0 or any(tier.unit_price < 0 for tier in tiers):
         raise BadAmountError
+    steps = [tier.above for tier in tiers]
+    if locked.is_tiered != bool(tiers) or steps != sorted(set(steps)) or min(steps, default=0) < 0:
+        raise BadTiersError
     if existing_from is not None and existing_from < valid_from:
         raise BadDateError
     if valid_from < today and prices.exists():
@@ -156,6 +167,7 @@ def set_price(
         unit_price=unit_price,
         valid_from=valid_from,
         existing_from=existing_from,
+        tiers=[[tier.above, str(tier.unit_price)] for tier in tiers],
         known_from=min(today, valid_from),
         created_at=now,
     )
@@ -168,6 +180,7 @@ def set_price(
             "unit_price": unit_price,
             "valid_from": valid_from,
             "existing_from": existing_from,
+            "tiers": price.tiers,
         },
     )
     return price

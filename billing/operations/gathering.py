@@ -293,6 +293,10 @@ def _to_row(
         change_id=charge.change_id,
         run_id=charge.run_id,
         credits_id=credits_id,
+        seats=line.seats,
+        discount_id=None if line.discount is None else line.discount.ref,
+        discount_cents=None if line.discount is None else line.discount_cents,
+        lowered=line.lowered,
     )
 
 

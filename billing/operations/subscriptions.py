@@ -69,7 +69,7 @@ def check_seats(subscription: Subscription, quantity: int, *, at: datetime) -> N
 
     Raises: SubscriptionOverError, SeatsUnchangedError, SeatsTakenError.
     """
-    _check_running(subscription, at)
+    check_running(subscription, at)
     if quantity == subscription.quantity:
         raise SeatsUnchangedError
     taken = count_taken_seats(subscription, at=at)
@@ -137,7 +137,7 @@ def cancel_subscription(*, subscription: Subscription, actor: Actor, now: dateti
     Raises: SubscriptionOverError, CancelledAlreadyError, CannotBePricedError.
     """
     locked = lock_subscription(subscription)
-    _check_running(locked, now)
+    check_running(locked, now)
     if locked.cancel_on is not None:
         raise CancelledAlreadyError
     today = local_date(now)
@@ -166,7 +166,7 @@ def undo_cancellation(*, subscription: Subscription, actor: Actor, now: datetime
     Raises: SubscriptionOverError, NotCancelledYetError.
     """
     locked = lock_subscription(subscription)
-    _check_running(locked, now)
+    check_running(locked, now)
     if locked.cancel_on is None:
         raise NotCancelledYetError
     state = load_state(locked, payer=locked.payer)
@@ -179,7 +179,11 @@ def undo_cancellation(*, subscription: Subscription, actor: Actor, now: datetime
     return locked
 
 
-def _check_running(subscription: Subscription, now: datetime) -> None:
+def check_running(subscription: Subscription, now: datetime) -> None:
+    """Refuse to change a subscription that is over.
+
+    Raises: SubscriptionOverError.
+    """
     is_over = subscription.status_on(local_date(now)) is engine.Status.ENDED
     if is_over or subscription.entitlement.has_ended(now):  # staff can withdraw a service
         raise SubscriptionOverError

@@ -55,6 +55,10 @@ class LineRow(NamedTuple):
     change_id: uuid.UUID | None
     run_id: uuid.UUID | None
     credits_id: uuid.UUID | None
+    seats: int | None = None
+    discount_id: uuid.UUID | None = None
+    discount_cents: int | None = None
+    lowered: Decimal | None = None
 
 
 class VatRow(NamedTuple):
@@ -103,7 +107,7 @@ def list_lines(basis: InvoiceBasis) -> Sequence[BasisLine]:
     """List the lines of a basis with what their texts need."""
     return list(
         BasisLine.objects.filter(basis=basis)
-        .select_related("plan__service", "subscription__company", "change", "run")
+        .select_related("plan__service", "subscription__company", "change", "run", "discount")
         .in_order()
     )
 
@@ -153,7 +157,7 @@ def list_standing_charges(
     )
     lines = (
         BasisLine.objects.filter(basis=basis, credits=None)
-        .select_related("plan__service", "subscription")
+        .select_related("plan__service", "subscription", "discount")
         .in_order()
     )
     charges = [

@@ -1,17 +1,17 @@
 """What is sold, and at which price."""
 
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from billing import engine
-from billing.models import Plan, VatRate
+from billing.models import Discount, Plan, Subscription, VatRate
 from companies.models import Company
 from services.models import Entitlement
 from vop.lib.clock import local_date
@@ -26,13 +26,28 @@ class Offer:
     """A plan in the catalogue: what it costs today, and why it can't be bought, if so."""
 
     plan: Plan
-    unit_price: Decimal | None
+    price: engine.Price | None
     refusal: str | Promise | None
+    discount: engine.Discount | None = None
 
     @property
     def price_cents(self) -> int | None:
         """The price of a period, without VAT."""
-        return None if self.unit_price is None else to_cents(self.unit_price)
+        return None if self.price is None else to_cents(self.price.unit_price)
+
+    @property
+    def included(self) -> int:
+        """How many seats a tiered price covers."""
+        return 0 if self.price is None else self.price.included
+
+    @property
+    def steps(self) -> list[tuple[int, int | None, Decimal]]:
+        """The seats of each tier, from the first to the last, and what each of them costs."""
+        tiers = () if self.price is None else self.price.tiers
+        lasts = [*(tier.above for tier in tiers[1:]), None]
+        return [
+            (tier.above + 1, last, tier.unit_price) for tier, last in zip(tiers, lasts, strict=True)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +62,8 @@ class PriceBook:
 
 def load_price_book() -> PriceBook:
     """Load all plans with their services, prices and the VAT rates: once for a whole run."""
-    rows = list(Plan.objects.select_related("service").prefetch_related("prices").order_by("pk"))
+    plans = Plan.objects.select_related("service").prefetch_related("prices", "discounts")
+    rows = list(plans.order_by("pk"))
     return PriceBook(
         catalogue=engine.Catalogue({plan.code: plan.as_terms() for plan in rows}, _load_rates()),
         plans={plan.pk: plan for plan in rows},
@@ -61,7 +77,7 @@ def load_catalogue(plans: Collection[Plan] | None = None) -> engine.Catalogue:
 
     With no plans named, all of them.
     """
-    rows = Plan.objects.prefetch_related("prices").order_by("pk")
+    rows = Plan.objects.prefetch_related("prices", "discounts").order_by("pk")
     if plans is not None:
         rows = rows.filter(pk__in=[plan.pk for plan in plans])
     return engine.Catalogue({plan.code: plan.as_terms() for plan in rows}, _load_rates())
@@ -72,7 +88,7 @@ def get_plan(code: str) -> Plan | None:
     return (
         Plan.objects.offered()
         .select_related("service")
-        .prefetch_related("prices")
+        .prefetch_related("prices", "discounts")
         .filter(code=code)
         .first()
     )
@@ -83,6 +99,19 @@ def name_plans() -> Mapping[str, str]:
     return dict(Plan.objects.values_list("code", "name"))
 
 
+def list_other_plans(subscription: Subscription) -> Sequence[Plan]:
+    """List the plans that a subscription can change to, and its own if it is about to leave it."""
+    others = Q(is_offered=True, service__is_active=True) & ~Q(pk=subscription.plan_id)
+    if subscription.next_plan_id is not None:
+        others |= Q(pk=subscription.plan_id)
+    plans = Plan.objects.filter(
+        others, service=subscription.plan.service_id, currency=subscription.plan.currency
+    )
+    return list(
+        plans.select_related("service").prefetch_related("prices", "discounts").by_service()
+    )
+
+
 def list_plans() -> QuerySet[Plan]:
     """List every plan, also those that aren't sold any more."""
     return Plan.objects.select_related("service").by_service()
@@ -90,13 +119,23 @@ def list_plans() -> QuerySet[Plan]:
 
 def list_offers(company: Company, *, at: datetime) -> Sequence[Offer]:
     """List the catalogue as a company sees it."""
-    plans = Plan.objects.offered().select_related("service").prefetch_related("prices").by_service()
+    plans = (
+        Plan.objects.offered()
+        .select_related("service")
+        .prefetch_related("prices", "discounts")
+        .by_service()
+    )
     owned = set(
         Entitlement.objects.not_ended(at)
         .for_company(company.pk)
         .values_list("service_id", flat=True)
     )
     return [_offer(plan, local_date(at), has_it=plan.service_id in owned) for plan in plans]
+
+
+def list_plan_offers(plans: Sequence[Plan], *, at: datetime) -> Sequence[Offer]:
+    """Return what plans cost somebody who changes to them today."""
+    return [_offer(plan, local_date(at), has_it=False) for plan in plans]
 
 
 def describe_offer(company: Company, plan: Plan, *, at: datetime) -> Offer:
@@ -107,11 +146,23 @@ def describe_offer(company: Company, plan: Plan, *, at: datetime) -> Offer:
 
 
 def _offer(plan: Plan, today: date, *, has_it: bool) -> Offer:
+    terms = plan.as_terms()
     try:
-        price = plan.as_terms().price_on(today, bought_on=today)
+        price = terms.price_on(today, bought_on=today)
     except engine.NoPriceError:
         return Offer(plan, None, NO_PRICE)
-    return Offer(plan, price.unit_price, HAS_IT if has_it else None)
+    first_paid = today + timedelta(days=plan.trial_days)
+    return Offer(plan, price, HAS_IT if has_it else None, terms.discount_on(first_paid))
+
+
+def load_discounts(rows: Iterable[Discount]) -> Mapping[uuid.UUID, tuple[engine.Discount, ...]]:
+    """Return discounts of subscriptions as the engine knows them, by subscription."""
+    found: dict[uuid.UUID, tuple[engine.Discount, ...]] = {}
+    for row in rows:
+        if row.subscription_id is not None:
+            known = found.get(row.subscription_id, ())
+            found[row.subscription_id] = (*known, row.as_terms())
+    return found
 
 
 def _load_rates() -> tuple[engine.VatRate, ...]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from billing import engine
 from billing.models import Plan, Subscription
 from billing.queries.catalogue import load_catalogue
-from billing.queries.subscriptions import get_buyer, load_state
+from billing.queries.subscriptions import count_taken_seats, get_buyer, load_state
 from companies.models import Company
 from vop.lib.clock import local_date
 
@@ -124,7 +124,7 @@ def preview_seats(subscription: Subscription, quantity: int, *, at: datetime) ->
     today = local_date(at)
     plans = [plan for plan in (subscription.plan, subscription.next_plan) if plan is not None]
     catalogue = load_catalogue(plans)
-    state = load_state(subscription, payer=subscription.payer)
+    state = load_state(subscription, payer=subscription.payer, charges_after=today)
     state = engine.renew(catalogue, state, as_of=today - timedelta(days=1)).subscription
     outcome = engine.change_quantity(catalogue, state, quantity=quantity, on=today)
     due_on = outcome.subscription.due_on
@@ -144,6 +144,103 @@ def preview_seats(subscription: Subscription, quantity: int, *, at: datetime) ->
     )
 
 
+@dataclass(frozen=True, slots=True)
+class PlanPreview:
+    """What another plan costs now and at the next renewal, and when it begins."""
+
+    subscription: Subscription
+    plan: Plan
+    outcome: engine.Outcome
+    now: engine.Totals
+    renews_on: date | None
+    at_renewal: engine.Totals
+
+    @property
+    def is_at_once(self) -> bool:
+        """Whether it begins today, and not at the renewal."""
+        return self.outcome.subscription.plan == self.plan.code
+
+    @property
+    def is_taken_back(self) -> bool:
+        """Whether this keeps the plan that there is, and drops a change that waited."""
+        return self.plan.pk == self.subscription.plan_id
+
+    @property
+    def seats(self) -> int:
+        """How many seats there are then."""
+        return self.outcome.subscription.quantity
+
+    @property
+    def sha256(self) -> str:
+        """What the confirmation must name."""
+        return _hash(
+            {
+                "subscription": str(self.subscription.pk),
+                "plan": self.plan.code,
+                "seats": self.seats,
+                "lines": [_describe(line) for line in self.outcome.lines],
+                "now": _sums(self.now),
+                "renews_on": str(self.renews_on),
+                "at_renewal": _sums(self.at_renewal),
+            }
+        )
+
+
+def preview_plan(
+    subscription: Subscription, plan: Plan, *, wait: bool, at: datetime
+) -> PlanPreview:
+    """Work out what another plan, from today or from the next renewal, would cost.
+
+    Raises: engine.EngineError.
+    """
+    today = local_date(at)
+    held = [subscription.plan, subscription.next_plan, plan]
+    catalogue = load_catalogue([one for one in held if one is not None])
+    state = load_state(subscription, payer=subscription.payer, charges_after=today)
+    state = engine.renew(catalogue, state, as_of=today - timedelta(days=1)).subscription
+    outcome = decide_plan(subscription, state, catalogue, plan=plan, wait=wait, at=at)
+    due_on = outcome.subscription.due_on
+    lines = () if due_on is None else _renew_once(catalogue, outcome, due_on)
+    return PlanPreview(
+        subscription=subscription,
+        plan=plan,
+        outcome=outcome,
+        now=engine.total(outcome.lines, plan.currency),
+        renews_on=due_on,
+        at_renewal=engine.total(lines, plan.currency),
+    )
+
+
+def decide_plan(
+    subscription: Subscription,
+    state: engine.Subscription,
+    catalogue: engine.Catalogue,
+    *,
+    plan: Plan,
+    wait: bool,
+    at: datetime,
+) -> engine.Outcome:
+    """Return what a change of plan makes: a dearer one begins today unless it is to wait.
+
+    A flat plan counts no seats: leaving it begins today, with a seat for everybody who has one.
+
+    Raises: engine.EngineError.
+    """
+    today = local_date(at)
+    when = engine.When.RENEWAL if wait else None
+    if plan.is_per_seat and not subscription.plan.is_per_seat:
+        taken = max(1, count_taken_seats(subscription, at=at))
+        state = engine.change_quantity(catalogue, state, quantity=taken, on=today).subscription
+        when = engine.When.NOW
+    return engine.change_plan(catalogue, state, plan=plan.code, on=today, when=when)
+
+
+def _renew_once(
+    catalogue: engine.Catalogue, outcome: engine.Outcome, due_on: date
+) -> tuple[engine.Line, ...]:
+    return engine.renew(catalogue, outcome.subscription, as_of=due_on).lines
+
+
 def _describe(line: engine.Line) -> dict[str, Any]:
     return {
         "reason": line.reason.value,
@@ -153,6 +250,9 @@ def _describe(line: engine.Line) -> dict[str, Any]:
         "price": str(line.price.ref),
         "net_cents": line.net_cents,
         "vat_rate": str(line.vat.rate),
+        "seats": line.seats,
+        "discount": None if line.discount is None else str(line.discount.ref),
+        "discount_cents": line.discount_cents,
     }
 
 

@@ -14,7 +14,13 @@ from accounts.models import User
 from billing import engine
 from billing.models import BillingBatch, BillingRun, BillingRunItem, Subscription
 from billing.queries.catalogue import PriceBook, load_price_book
-from billing.queries.subscriptions import DueRow, get_buyer, list_due_rows, to_state
+from billing.queries.subscriptions import (
+    DueRow,
+    get_buyer,
+    list_due_discounts,
+    list_due_rows,
+    to_state,
+)
 from companies.models import Company
 
 BATCH_SIZE: Final = 500  # customers in a transaction
@@ -138,8 +144,9 @@ def work_out(
 ) -> list[CustomerWork]:
     """Work out what each payer is billed by a day: preview and run alike, writing nothing."""
     rows = list_due_rows(payers.keys(), as_of=as_of)
+    own = list_due_discounts(payers.keys())
     return [
-        _work_out(payers[payer_id], list(mine), as_of=as_of, book=book)
+        _work_out(payers[payer_id], list(mine), as_of=as_of, book=book, discounts=own)
         for payer_id, mine in itertools.groupby(rows, key=lambda row: row.payer_id)
     ]
 
@@ -241,13 +248,18 @@ def describe_preview(works: Iterable[CustomerWork]) -> dict[str, Any]:
 
 
 def _work_out(
-    payer: Company, rows: Sequence[DueRow], *, as_of: date, book: PriceBook
+    payer: Company,
+    rows: Sequence[DueRow],
+    *,
+    as_of: date,
+    book: PriceBook,
+    discounts: Mapping[uuid.UUID, tuple[engine.Discount, ...]],
 ) -> CustomerWork:
     buyer = get_buyer(payer)
     renewals: list[Renewal] = []
     try:
         for row in rows:
-            state = to_state(row, buyer=buyer, book=book)
+            state = to_state(row, buyer=buyer, book=book, discounts=discounts.get(row.id, ()))
             outcome = engine.renew(book.catalogue, state, as_of=as_of)
             currency = book.by_code[outcome.subscription.plan].currency
             renewals.append(Renewal(row, outcome, currency))

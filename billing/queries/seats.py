@@ -29,7 +29,7 @@ class SeatPrice:
 
 
 def list_seat_prices(company: Company, *, at: datetime) -> Mapping[uuid.UUID, SeatPrice]:
-    """Return what one more seat costs, by entitlement, where more can be bought. Two queries.
+    """Return what one more seat costs, by entitlement, where more can be bought. Three queries.
 
     Added seats cost the subscription's current price; the first days are charged in proportion.
     """
@@ -37,9 +37,9 @@ def list_seat_prices(company: Company, *, at: datetime) -> Mapping[uuid.UUID, Se
     rows = (
         Subscription.objects.running()
         .for_company(company.pk)
-        .filter(plan__pricing=Plan.Pricing.PER_UNIT)
+        .exclude(plan__pricing=Plan.Pricing.FLAT)
         .select_related("plan", "price")
-        .prefetch_related("plan__prices")
+        .prefetch_related("plan__prices", "plan__discounts")
     )
     return {
         row.entitlement_id: SeatPrice(row, _seat_price(row, today))
@@ -49,12 +49,18 @@ def list_seat_prices(company: Company, *, at: datetime) -> Mapping[uuid.UUID, Se
 
 
 def _seat_price(row: Subscription, today: date) -> Decimal | None:
-    if row.price is not None:
-        return row.price.unit_price
+    """Return what a whole period costs more with one more seat, by list price."""
+    plan = row.plan.as_terms()
     try:
-        return row.plan.as_terms().price_on(today, bought_on=row.bought_on).unit_price
+        price = (
+            plan.price_on(today, bought_on=row.bought_on)
+            if row.price is None
+            else row.price.as_terms()
+        )
     except engine.NoPriceError:
         return None
+    paid = max(row.quantity, row.paid_quantity)
+    return plan.total(price, paid + 1) - plan.total(price, paid)
 
 
 @dataclass(frozen=True, slots=True)

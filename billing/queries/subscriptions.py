@@ -1,16 +1,17 @@
 """Subscriptions as people see them, and as the engine knows them."""
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
 
-from django.db.models import Count, Min, Q
+from django.db.models import Count, Min, Q, QuerySet
 
 from billing import engine
-from billing.models import BasisLine, Subscription
-from billing.queries.catalogue import PriceBook, load_catalogue
+from billing.models import BasisLine, Discount, Plan, Subscription
+from billing.queries.catalogue import PriceBook, load_catalogue, load_discounts
 from companies.models import Company
 from services.models import Seat
 from vop.lib.clock import local_date
@@ -57,6 +58,8 @@ class SubscriptionRow:
     taken: int
     next_on: date | None
     next_cents: int | None
+    discount: engine.Discount | None = None
+    has_other_plans: bool = False
 
     @property
     def is_ended(self) -> bool:
@@ -72,6 +75,11 @@ class SubscriptionRow:
     def is_trialing(self) -> bool:
         """Whether nothing is paid for yet."""
         return self.status is engine.Status.TRIALING
+
+    @property
+    def may_change_plan(self) -> bool:
+        """Whether there is another plan to change to, and nothing is cancelled."""
+        return self.has_other_plans and not (self.is_ended or self.is_cancelled)
 
     @property
     def unused(self) -> int:
@@ -90,12 +98,21 @@ def get_buyer(payer: Company) -> engine.Buyer:
 
 
 def load_state(
-    subscription: Subscription, *, payer: Company, charges_after: date | None = None
+    subscription: Subscription,
+    *,
+    payer: Company,
+    charges_after: date | None = None,
+    discounts: tuple[engine.Discount, ...] | None = None,
 ) -> engine.Subscription:
     """Return a subscription as the engine knows it, its plan and price loaded.
 
-    `charges_after` loads what was charged for days after it, as credits need.
+    Its own `discounts` are loaded unless they are given.
+
+    `charges_after` loads what was charged for days after it, as credits and added seats need.
     """
+    if discounts is None:
+        own = Discount.objects.filter(subscription=subscription).in_order()
+        discounts = tuple(discount.as_terms() for discount in own)
     return _to_state(
         subscription,
         buyer=get_buyer(payer),
@@ -104,10 +121,17 @@ def load_state(
         price=None if subscription.price is None else subscription.price.as_terms(),
         valid_until=subscription.entitlement.valid_until,
         charges=() if charges_after is None else _load_charges(subscription, charges_after),
+        discounts=discounts,
     )
 
 
-def to_state(row: DueRow, *, buyer: engine.Buyer, book: PriceBook) -> engine.Subscription:
+def to_state(
+    row: DueRow,
+    *,
+    buyer: engine.Buyer,
+    book: PriceBook,
+    discounts: tuple[engine.Discount, ...] = (),
+) -> engine.Subscription:
     """Return a row of a run as the engine knows it."""
     return _to_state(
         row,
@@ -116,6 +140,7 @@ def to_state(row: DueRow, *, buyer: engine.Buyer, book: PriceBook) -> engine.Sub
         next_plan=None if row.next_plan_id is None else book.plans[row.next_plan_id].code,
         price=None if row.price_id is None else book.prices[row.price_id],
         valid_until=row.valid_until,
+        discounts=discounts,
     )
 
 
@@ -128,6 +153,7 @@ def _to_state(
     price: engine.Price | None,
     valid_until: datetime | None,
     charges: tuple[engine.Standing, ...] = (),
+    discounts: tuple[engine.Discount, ...] = (),
 ) -> engine.Subscription:
     cancel_on = row.cancel_on
     if valid_until is not None:  # a service that was withdrawn is billed no further than it is
@@ -149,6 +175,8 @@ def _to_state(
         cancel_on=cancel_on,
         charges=charges,
         term=row.term,
+        discount=charges[-1].line.discount if charges else None,
+        discounts=discounts,
     )
 
 
@@ -166,6 +194,19 @@ def list_due_rows(payer_ids: Collection[uuid.UUID], *, as_of: date) -> Sequence[
     return [row for row in due if row.payer_id in payer_ids]
 
 
+def list_due_discounts(
+    payer_ids: Collection[uuid.UUID],
+) -> Mapping[uuid.UUID, tuple[engine.Discount, ...]]:
+    """Return the own discounts of what payers pay for, by subscription: one query for a batch."""
+    if not payer_ids:
+        return {}
+    first, last = min(payer_ids), max(payer_ids)
+    rows = Discount.objects.filter(
+        subscription__payer_id__gte=first, subscription__payer_id__lte=last
+    )
+    return load_discounts(rows.in_order())
+
+
 def list_subscription_rows(company: Company, *, at: datetime) -> Sequence[SubscriptionRow]:
     """List a company's subscriptions with their next date and price, those in force first."""
     subscriptions = list(
@@ -178,11 +219,27 @@ def list_subscription_rows(company: Company, *, at: datetime) -> Sequence[Subscr
     }
     catalogue = load_catalogue(plans)
     taken = _count_taken([row.entitlement_id for row in subscriptions], at)
+    own = load_discounts(Discount.objects.filter(subscription__in=subscriptions).in_order())
+    services = {row.plan.service_id for row in subscriptions}
+    offered = Plan.objects.offered().filter(service__in=services).order_by("pk")
+    sold = Counter(offered.values_list("service_id", "currency"))
     today = local_date(at)
     return [
-        _row(row, catalogue, today=today, taken=taken.get(row.entitlement_id, 0))
+        _row(
+            row,
+            catalogue,
+            today=today,
+            taken=taken.get(row.entitlement_id, 0),
+            discounts=own.get(row.pk, ()),
+            has_other_plans=sold[row.plan.service_id, row.plan.currency] > row.plan.is_offered,
+        )
         for row in subscriptions
     ]
+
+
+def list_running() -> QuerySet[Subscription]:
+    """List every subscription that isn't over, for staff."""
+    return Subscription.objects.running().select_related("company", "plan__service")
 
 
 def count_taken_seats(subscription: Subscription, *, at: datetime) -> int:
@@ -191,30 +248,36 @@ def count_taken_seats(subscription: Subscription, *, at: datetime) -> int:
 
 
 def _row(
-    row: Subscription, catalogue: engine.Catalogue, *, today: date, taken: int
+    row: Subscription,
+    catalogue: engine.Catalogue,
+    *,
+    today: date,
+    taken: int,
+    discounts: tuple[engine.Discount, ...],
+    has_other_plans: bool,
 ) -> SubscriptionRow:
-    state = load_state(row, payer=row.payer)
-    next_on, next_cents = _next(state, catalogue)
+    state = load_state(row, payer=row.payer, discounts=discounts)
+    line = _next_line(state, catalogue)
     return SubscriptionRow(
         subscription=row,
         status=state.status_on(today),
         seats=state.seats_on(today),
         taken=taken,
-        next_on=next_on,
-        next_cents=next_cents,
+        next_on=state.due_on,
+        next_cents=None if line is None else line.net_cents,
+        discount=None if line is None else line.discount,
+        has_other_plans=has_other_plans,
     )
 
 
-def _next(
-    state: engine.Subscription, catalogue: engine.Catalogue
-) -> tuple[date | None, int | None]:
+def _next_line(state: engine.Subscription, catalogue: engine.Catalogue) -> engine.Line | None:
     if state.due_on is None:
-        return None, None
+        return None
     try:
         [first, *_] = engine.renew(catalogue, state, as_of=state.due_on).lines
     except engine.EngineError:  # the run will park it and staff will see why
-        return state.due_on, None
-    return state.due_on, first.net_cents
+        return None
+    return first
 
 
 def _load_charges(row: Subscription, after: date) -> tuple[engine.Standing, ...]:
@@ -226,7 +289,7 @@ def _load_charges(row: Subscription, after: date) -> tuple[engine.Standing, ...]
     )
     charges = (
         BasisLine.objects.filter(subscription=row, period_end__gt=after, credits=None)
-        .select_related("plan")
+        .select_related("plan", "discount")
         .order_by("period_start", "basis__billing_date", "position", "pk")
     )
     return tuple(

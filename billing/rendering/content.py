@@ -124,7 +124,7 @@ def _describe_vat_in_sek(basis: InvoiceBasis) -> dict[str, Any] | None:
 
 
 def _describe_line(line: BasisLine | LineRow) -> dict[str, Any]:
-    return {
+    told: dict[str, Any] = {
         "id": str(line.id),
         "subscription": str(line.subscription_id),
         "price": str(line.price_id),
@@ -141,3 +141,9 @@ def _describe_line(line: BasisLine | LineRow) -> dict[str, Any]:
         "change": str(line.change_id) if line.change_id else None,
         "credits": str(line.credits_id) if line.credits_id else None,
     }
+    if line.seats is not None:  # a line says what it has: hashes of before stay as they were
+        told["seats"] = line.seats
+    if line.discount_id is not None:
+        told["discount"] = str(line.discount_id)
+        told["discount_cents"] = line.discount_cents
+    return told

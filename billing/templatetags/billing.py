@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 
+from babel.dates import format_date
 from babel.numbers import format_currency, format_decimal
 from django.template import Library
 from django.utils.functional import Promise
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language, pgettext, pgettext_lazy
+from django.utils.translation import get_language, gettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from billing import engine
@@ -94,6 +95,28 @@ def unit_price(amount: Decimal, currency: str) -> str:
     return format_currency(
         amount, currency, format=pattern, locale=_locale(), currency_digits=False
     )
+
+
+@register.filter
+def seats_of(line: engine.Line) -> int:
+    """How many seats a line pays for."""
+    return line.quantity if line.seats is None else line.seats
+
+
+@register.filter
+def discount_text(discount: engine.Discount, currency: str) -> str:
+    """What a discount takes off, and how long it holds."""
+    taken = (
+        percent(discount.percent)
+        if discount.percent is not None
+        else unit_price(discount.amount or Decimal(0), currency)
+    )
+    last = format_date(day_before(discount.valid_to), "d MMM y", locale=_locale())
+    return gettext("%(name)s: %(taken)s off periods that begin by %(last)s") % {
+        "name": discount.name,
+        "taken": taken,
+        "last": last,
+    }
 
 
 def _locale() -> str:

@@ -5,6 +5,7 @@ from billing.views.bases import bases, basis, basis_csv, basis_pdf
 from billing.views.bench import clients, export_clients
 from billing.views.closing import close
 from billing.views.orders import buy, catalogue, confirm_order
+from billing.views.plan_changes import confirm_plan, plan, references
 from billing.views.seat_matrix import save_seat_matrix, seat_matrix
 from billing.views.subscriptions import (
     cancel,
@@ -29,8 +30,11 @@ __all__ = [
     "clients",
     "close",
     "confirm_order",
+    "confirm_plan",
     "confirm_seats",
     "export_clients",
+    "plan",
+    "references",
     "save_seat_matrix",
     "seat_matrix",
     "seats",

@@ -11,8 +11,11 @@ from django.utils import timezone
 
 from accounts.models import User
 from auditlog.models import Event
+from billing import engine
 from billing.models import (
+    BasisLine,
     BillingRun,
+    Discount,
     InvoiceBasis,
     Plan,
     Price,
@@ -20,10 +23,13 @@ from billing.models import (
     Subscription,
     VatRate,
 )
+from billing.operations import run_billing, set_price
+from billing.queries import preview_price
 from companies.models import Company, Membership
 from services.models import Service
 from tests.factories.accounts import make_user
-from tests.factories.billing import buy
+from tests.factories.billing import buy, make_plan
+from tests.factories.companies import SYSTEM
 from vop.lib import jobs
 
 
@@ -210,3 +216,104 @@ def test_staff_without_the_right_runs_nothing(
 
     assert client.post(reverse("admin:billing_billingrun_prepare")).status_code == 403
     assert client.get(reverse("admin:billing_plan_add")).status_code == 403
+
+
+# --- Tiers, discounts, and whom a price meets -----------------------------------------------------
+
+
+def test_staff_sets_a_tiered_price(clerk: Client, service: Service) -> None:
+    tiered = make_plan(service, code="niva", pricing="tiered", price=None)
+    url = reverse("admin:billing_price_add")
+    asked = {"plan": str(tiered.pk), "unit_price": "490", "valid_from": str(timezone.localdate())}
+
+    for wrong in ("", "5", "5 99 kr", "20 79\n5 99"):
+        assert clerk.post(url, {**asked, "tiers": wrong}).status_code == 422
+    assert clerk.post(url, {**asked, "tiers": "5 99,00\r\n20 79.50\r\n"}).status_code == 302
+
+    assert Price.objects.get(plan=tiered).tiers == [[5, "99.00"], [20, "79.50"]]
+
+
+def test_staff_gives_a_discount_and_ends_it(clerk: Client, draft: InvoiceBasis) -> None:
+    subscription = Subscription.objects.get()
+    chosen = clerk.post(
+        reverse("admin:billing_subscription_changelist"),
+        {"action": "discount", "_selected_action": [str(subscription.pk)]},
+    )
+    assert clerk.get(chosen["Location"]).status_code == 200
+    today = timezone.localdate()
+    asked = {
+        "name": "Jubileum", "kind": "percent", "value": "12,5", "valid_from": str(today),
+        "valid_to": str(today + timedelta(days=60)),
+    }  # fmt: skip
+
+    assert clerk.post(chosen["Location"], asked).status_code == 422
+    named = {**asked, "subscription": str(subscription.pk)}
+    assert clerk.post(chosen["Location"], named).status_code == 302
+    assert clerk.post(chosen["Location"], named).status_code == 422
+
+    discount = Discount.objects.get()
+    assert (discount.subscription, discount.value) == (subscription, Decimal("12.5"))
+    clerk.post(
+        reverse("admin:billing_discount_changelist"),
+        {"action": "end", "_selected_action": [str(discount.pk)]},
+    )
+    discount.refresh_from_db()
+    assert discount.valid_to == today
+
+
+def test_price_shows_whom_it_meets_before_it_is_set(
+    clerk: Client, draft: InvoiceBasis, plan: Plan
+) -> None:
+    renews = Subscription.objects.get().billed_through
+    asked = {
+        "plan": str(plan.pk),
+        "unit_price": "159",
+        "valid_from": str(timezone.localdate()),
+        "existing_from": str(renews),
+    }
+    url = reverse("admin:billing_price_add")
+
+    shown = clerk.post(url, asked)
+
+    assert (shown.status_code, Price.objects.count()) == (200, 1)
+    change = shown.context["change"]
+    [meeting] = change.shown
+    assert (meeting.on, meeting.old_cents, meeting.new_cents) == (renews, 447_00, 477_00)
+    assert (change.count, change.difference_cents) == (1, 30_00)
+    assert draft.company.name in shown.content.decode()
+
+    other = clerk.post(url, {**asked, "unit_price": "169", "seen": change.sha256})
+    assert (other.status_code, Price.objects.count()) == (200, 1)
+    assert clerk.post(url, {**asked, "seen": change.sha256}).status_code == 302
+    assert Price.objects.count() == 2
+
+
+def test_price_for_new_buyers_alone_meets_nobody(
+    clerk: Client, draft: InvoiceBasis, plan: Plan
+) -> None:
+    asked = {
+        "plan": str(plan.pk), "unit_price": "159",
+        "valid_from": str(timezone.localdate() + timedelta(days=1)),
+    }  # fmt: skip
+
+    assert clerk.post(reverse("admin:billing_price_add"), asked).status_code == 302
+
+
+def test_preview_of_a_price_is_what_the_run_bills(
+    alice_in_acme: Membership, plan: Plan, service: Service
+) -> None:
+    now = timezone.now()
+    subscription = buy(alice_in_acme, plan, now=now).subscription
+    later = subscription.billed_through + timedelta(days=40)
+    price = engine.Price(Decimal("159.95"), timezone.localdate(), later)
+    [meeting] = preview_price(plan, price, at=now).shown
+
+    set_price(
+        plan=plan, unit_price=price.unit_price, valid_from=price.valid_from, existing_from=later,
+        actor=SYSTEM, now=now,
+    )  # fmt: skip
+    run_billing(as_of=meeting.on, actor=SYSTEM, now=now + timedelta(days=120))
+
+    line = BasisLine.objects.order_by("-period_start").first()
+    assert line is not None
+    assert (line.period_start, line.net_cents) == (meeting.on, meeting.new_cents)

@@ -1,7 +1,9 @@
 import uuid
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
+from billing import engine
 from billing.models import Order, Plan, Seller, Subscription, VatRate
 from billing.operations import (
     PlanFacts,
@@ -62,6 +64,7 @@ def make_plan(
     interval: str = "month",
     pricing: str = "per_unit",
     trial_days: int = 0,
+    tiers: Sequence[engine.Tier] = (),
     now: datetime = LONG_AGO,
 ) -> Plan:
     """A plan with one price, from before anything else happened."""
@@ -80,6 +83,7 @@ def make_plan(
             unit_price=Decimal(price),
             valid_from=date(2020, 1, 1),
             existing_from=None,
+            tiers=tiers,
             actor=SYSTEM,
             now=now,
         )

@@ -70,6 +70,10 @@ class OperationAdmin(AnyAdmin):
     def save(self, request: Any, form: Any, row: Any | None) -> Model:
         raise NotImplementedError
 
+    def preview(self, request: Any, form: Any) -> "HttpResponse | None":
+        """Return a page to confirm before anything is saved; None saves."""
+        return None
+
     def has_delete_permission(self, request: "HttpRequest", obj: Any = None) -> bool:
         return False
 
@@ -87,6 +91,9 @@ class OperationAdmin(AnyAdmin):
             raise PermissionDenied
         form = self.build_form(request, row)
         if request.method == "POST" and form.is_valid():
+            shown = self.preview(request, form)
+            if shown is not None:
+                return shown
             try:
                 saved = self.save(request, form, row)
             except DomainError as error:
@@ -94,7 +101,7 @@ class OperationAdmin(AnyAdmin):
             else:
                 messages.success(request, gettext("%(name)s is saved.") % {"name": saved})
                 return redirect(self._changelist_url())
-        return self._render(request, row, form)
+        return self.render_form(request, row, form)
 
     def _may_save(self, request: "HttpRequest", row: Any | None) -> bool:
         if row is None:
@@ -104,7 +111,16 @@ class OperationAdmin(AnyAdmin):
     def _changelist_url(self) -> str:
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
 
-    def _render(self, request: "HttpRequest", row: Any | None, form: forms.Form) -> "HttpResponse":
+    def render_form(
+        self,
+        request: "HttpRequest",
+        row: Any | None,
+        form: forms.Form,
+        *,
+        template: str = "admin/operation_form.html",
+        **more: Any,
+    ) -> "HttpResponse":
+        """Return the page of the form, perhaps with what a template of its own shows besides."""
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
@@ -112,9 +128,10 @@ class OperationAdmin(AnyAdmin):
             "form": form,
             "row": row,
             "changelist_url": self._changelist_url(),
+            **more,
         }
-        status = 422 if form.is_bound else 200
-        return render(request, "admin/operation_form.html", context, status=status)
+        status = 422 if form.errors else 200
+        return render(request, template, context, status=status)
 
 
 def act_on_each(

@@ -1,0 +1,50 @@
+"""What people fill in when they buy or change, and staff about plans and prices."""
+
+from billing.forms.accounts import MOST_BASES, BasesQuery, ConnectionForm, ReceiptForm
+from billing.forms.buying import (
+    CloseCompanyForm,
+    ConfirmForm,
+    ConfirmOrderForm,
+    ConfirmPlanForm,
+    ConfirmSeatsForm,
+    OrderForm,
+    PlanChangeForm,
+    ReferencesForm,
+    SeatMatrixForm,
+    SeatsForm,
+)
+from billing.forms.catalogue import (
+    DiscountForm,
+    ExchangeRateForm,
+    LedgerAccountForm,
+    PlanForm,
+    PriceForm,
+    SellerForm,
+    VatRateForm,
+)
+from billing.forms.clients import ClientFilterForm
+
+__all__ = [
+    "MOST_BASES",
+    "BasesQuery",
+    "ClientFilterForm",
+    "CloseCompanyForm",
+    "ConfirmForm",
+    "ConfirmOrderForm",
+    "ConfirmPlanForm",
+    "ConfirmSeatsForm",
+    "ConnectionForm",
+    "DiscountForm",
+    "ExchangeRateForm",
+    "LedgerAccountForm",
+    "OrderForm",
+    "PlanChangeForm",
+    "PlanForm",
+    "PriceForm",
+    "ReceiptForm",
+    "ReferencesForm",
+    "SeatMatrixForm",
+    "SeatsForm",
+    "SellerForm",
+    "VatRateForm",
+]
