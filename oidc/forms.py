@@ -94,8 +94,17 @@ def sign_fresh_from(now: datetime, parameters: Mapping[str, str]) -> str:
 
 def read_fresh_from(text: str, parameters: Mapping[str, str]) -> int:
     """Return the signed second, or 0 when this isn't ours, is old, or is another request's."""
+    return _read_mark(text, parameters, FRESH_SECONDS)
+
+
+def is_on_the_way(text: str, parameters: Mapping[str, str]) -> bool:
+    """Tell whether we sent a person off with this very request, and not too long ago."""
+    return bool(_read_mark(text, parameters, PENDING_SECONDS))
+
+
+def _read_mark(text: str, parameters: Mapping[str, str], seconds: int) -> int:
     try:
-        second, fingerprint = signing.loads(text, salt=_FRESH_SALT, max_age=FRESH_SECONDS)
+        second, fingerprint = signing.loads(text, salt=_FRESH_SALT, max_age=seconds)
     except (signing.BadSignature, TypeError, ValueError):
         return 0
     return int(second) if fingerprint == _fingerprint(parameters) else 0

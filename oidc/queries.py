@@ -37,6 +37,8 @@ from services.queries import has_ground
 from vop.lib.statements import Parameter, Query, Together
 
 R = TypeVar("R")
+IN_DOUBT_AT_ONCE = 500
+
 _AT = Parameter("at", DateTimeField())
 _DIGEST = Parameter("digest", CharField())
 _CLIENT_ID = Parameter("client_id", CharField())
@@ -248,8 +250,11 @@ def list_companies_of(user: User, *, at: datetime) -> Sequence[Company]:
     return [*recent, *(company for company in companies if company.pk not in used)]
 
 
-def list_grants_in_doubt(*, at: datetime, limit: int = 500) -> Sequence[Grant]:
-    """List live grants with nothing in force behind them; whether they end is not said here."""
+def list_grants_in_doubt(*, at: datetime) -> Sequence[Grant]:
+    """List live grants with nothing in force behind them; whether they end is not said here.
+
+    The newest ones, as many as one transaction should end.
+    """
     ground = has_ground(at, user="user", company="company", service="client__service")
     switched_off = (
         Q(user__is_active=False)
@@ -261,7 +266,7 @@ def list_grants_in_doubt(*, at: datetime, limit: int = 500) -> Sequence[Grant]:
         Grant.objects.live()
         .filter(~ground | switched_off | _outlived_session(at))
         .select_related("user", "company", "client__service", "client__client")
-        .order_by("-created_at", "pk")[:limit]
+        .order_by("-created_at", "pk")[:IN_DOUBT_AT_ONCE]
     )
 
 

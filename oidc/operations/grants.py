@@ -272,7 +272,10 @@ def end_grants_without_access(*, user: User, company: Company, actor: Actor, now
 
 @use_case
 def end_lapsed_grants(*, now: datetime) -> int:
-    """End the grants whose access ended by a date alone, so that their services hear of it."""
+    """End grants whose access ended by a date alone, so that their services hear of it.
+
+    Returns how many. There may be more, as long as there were any.
+    """
     ended = 0
     for grant in list_grants_in_doubt(at=now):
         if get_access_of_grant(grant, grant.client, at=now) is None:

@@ -55,6 +55,10 @@ _SPEND = Update(
     lambda: RefreshToken.objects.filter(pk=Parameter("pk", CharField()), used_at=None),
     used_at=_NOW,
 )
+_KEEP = Update(  # a refresh token that doesn't rotate: its idle time begins anew
+    lambda: RefreshToken.objects.filter(pk=Parameter("pk", CharField()), used_at=None),
+    expires_at=Parameter("ends", DateTimeField()),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +146,8 @@ def refresh_tokens(
     issued = _issue(grant, client, access, scopes, jkt=jkt, now=now)
     event = _describe_issue(ProviderEvent.TOKEN_REFRESHED, grant, client, actor, now)
     if not client.rotates_refresh_tokens:
-        write(*issued.rows, *event)
+        ends = min(now + REFRESH_IDLE, grant.expires_at)
+        write(*issued.rows, *event, when=_KEEP, pk=token.pk, ends=ends)
         return replace(issued.tokens, refresh_token=refresh_token)
     issued.add_refresh_token(token.jkt)
     if not write(*issued.rows, *event, when=_SPEND, pk=token.pk, now=now):

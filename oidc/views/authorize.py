@@ -20,6 +20,7 @@ from oidc.forms import (
     Pending,
     SearchForm,
     StaleAnswerError,
+    is_on_the_way,
     read_fresh_from,
 )
 from oidc.http import turn_into_get
@@ -58,8 +59,9 @@ def authorize(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         return turn_into_get(request)
     pending, problem = _read_request(request.GET)
+    is_back = is_on_the_way(request.GET.get(FRESH_PARAMETER, ""), pending.parameters)
     try:
-        pending = _open_pushed(pending, cast("AnyRequest", request).now)
+        pending = _open_pushed(pending, cast("AnyRequest", request).now, is_back=is_back)
     except UnusableRequestError as error:
         return answers.show_unusable(request, error)
     return proceed(cast("AnyRequest", request), pending, problem=problem)
@@ -152,15 +154,13 @@ def _read_request(sent: QueryDict) -> tuple[Pending, AuthorizationError | None]:
     return Pending(parameters, proof_asked_at=fresh_from), problem
 
 
-def _open_pushed(pending: Pending, now: datetime) -> Pending:
+def _open_pushed(pending: Pending, now: datetime, *, is_back: bool) -> Pending:
     """Put what was pushed in the place of everything that the browser brought (RFC 9126 4)."""
     if not is_pushed(pending.parameters):
         return pending
-    pushed = open_pushed_request(
-        pending.parameters, at=now, is_under_way=bool(pending.proof_asked_at)
-    )
+    pushed = open_pushed_request(pending.parameters, at=now, is_under_way=is_back)
     parameters = dict(pushed.parameters)
-    if pending.proof_asked_at:  # then all of it is signed: what is left of the prompts is ours
+    if is_back:  # then all of it is signed: what is left of the prompts is ours
         parameters["prompt"] = pending.parameters.get("prompt", "")
     request_uri = pending.parameters["request_uri"]
     return replace(pending, parameters=parameters, request_uri=request_uri)

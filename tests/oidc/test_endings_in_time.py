@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 import time_machine
 from django.conf import settings
+from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
 from companies.models import Company, Mandate, Membership, Role, RoleGrant
-from oidc import tasks
-from oidc.models import LogoutDelivery
+from oidc import queries, tasks
+from oidc.models import Grant, LogoutDelivery
 from services.models import Entitlement, Package, Seat, Service
 from tests.factories.companies import join_company
 from tests.factories.mandates import assign, make_mandate
@@ -41,6 +42,7 @@ MEMBERS: dict[str, Ending] = {
     "person": lambda _at: User.objects.filter(email=BOB).update(is_active=False),
 }
 BOB = "bob@exempel.se"
+BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 
 
 @pytest.fixture
@@ -99,6 +101,23 @@ def test_mandate_that_runs_out_reaches_the_service_within_a_minute(
         body = rp.get_tokens(company=str(acme.pk), scope="openid offline_access")
 
     assert measure(rp, listener, body["access_token"], end) < LIMIT
+
+
+def test_one_round_ends_them_all_however_many(
+    told_rp: RelyingParty, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large company that closes, or a service that is withdrawn."""
+    monkeypatch.setattr(queries, "IN_DOUBT_AT_ONCE", 1)
+    for _browser in range(3):
+        told_rp.browser = Client()
+        told_rp.browser.force_login(User.objects.get(email=BOB), BACKEND)
+        told_rp.get_tokens(scope="openid offline_access")
+    Service.objects.update(is_active=False)
+
+    tasks.end_lapsed_grants()
+    jobs.run_all(now=timezone.now())
+    assert not Grant.objects.live().exists()
+    assert len(listener.tokens) == 3
 
 
 def test_a_lost_bell_costs_one_sweep_and_no_more_than_the_minute(

@@ -286,6 +286,20 @@ def test_fapi2_refresh_token(fapi: FapiParty, make_fapi: MakeFapi) -> None:
     assert RefreshToken.objects.count() == 1
 
 
+def test_row_4_refresh_token_that_does_not_rotate_ends_by_idleness_and_for_good(
+    fapi: FapiParty,
+) -> None:
+    used = fapi.get_tokens(scope=OFFLINE)["refresh_token"]
+    unused = fapi.get_tokens(scope=OFFLINE)["refresh_token"]
+    for days in (29, 58, 87):
+        with time_machine.travel(later(days=days), tick=True):
+            assert fapi.refresh(used).status_code == 200
+    with time_machine.travel(later(days=31), tick=True):
+        assert_refused(fapi.refresh(unused), "invalid_grant")
+    with time_machine.travel(later(days=91), tick=True):
+        assert_refused(fapi.refresh(used), "invalid_grant")
+
+
 def make_request(fapi: FapiParty, alg: str = "", **changes: Any) -> str:
     """A signed request object; times are seconds from now."""
     claims: dict[str, Any] = {

@@ -130,8 +130,13 @@ def test_machine_token_can_be_bound_to_a_key(machine: RelyingParty, system: Acto
     assert (told["token_type"], told["cnf"]) == ("DPoP", {"jkt": "the thumbprint"})
 
 
-def test_machine_gives_its_token_back(machine: RelyingParty) -> None:
+def test_machine_gives_its_token_back(machine: RelyingParty, acme: Company) -> None:
     token = get_token(machine)
+    profile, secret = make_client(machine.profile.service, machine_company=acme, **MACHINE)
+    stranger = RelyingParty(profile, secret, Client())
+    assert stranger.post("revoke", token=token).status_code == 200
+    assert introspect(machine, token)["active"]
+
     assert machine.post("revoke", token=token).status_code == 200
     assert introspect(machine, token) == {"active": False}
 

@@ -79,6 +79,26 @@ def test_person_may_sign_in_longer_than_a_pushed_request_waits(rp: RelyingParty,
         assert_unusable(rp.browser.get(following))
 
 
+def test_person_may_take_an_hour_on_the_way_and_no_more(rp: RelyingParty, bob: Any) -> None:
+    """Choosing a new password by mail, say; a proof of that long ago isn't fresh, though."""
+    login = visit(rp, push(rp, prompt="login"))
+    following = parse_qs(urlsplit(login.headers["Location"]).query)["next"][0]
+    backend = "allauth.account.auth_backends.AuthenticationBackend"
+    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=50), tick=True):
+        rp.browser.force_login(bob, backend)
+        again = rp.browser.get(following)
+        assert again.headers["Location"].startswith("/account/confirm/")
+        following = parse_qs(urlsplit(again.headers["Location"]).query)["next"][0]
+        rp.browser.force_login(bob, backend)
+        assert "code" in read_answer(rp.browser.get(following))
+    rp.browser = Client()
+    login = visit(rp, push(rp))
+    following = parse_qs(urlsplit(login.headers["Location"]).query)["next"][0]
+    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=61), tick=True):
+        rp.browser.force_login(bob, backend)
+        assert_unusable(rp.browser.get(following))
+
+
 def test_pushed_prompt_is_kept_on_the_way(rp: RelyingParty, bob: Any) -> None:
     request_uri = push(rp, prompt="login")
     login = visit(rp, request_uri, prompt="none")

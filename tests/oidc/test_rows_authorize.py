@@ -401,6 +401,8 @@ def test_native_client_may_use_any_loopback_port(make_rp: MakeRelyingParty) -> N
     native = make_rp(auth_method="none", redirect_uris=["http://127.0.0.1/callback"])
     response = native.authorize(redirect_uri="http://127.0.0.1:51004/callback")
     assert response.headers["Location"].startswith("http://127.0.0.1:51004/callback?")
+    web = make_rp(redirect_uris=["http://127.0.0.1/callback"])
+    assert web.authorize(redirect_uri="http://127.0.0.1:51004/callback").status_code == 400
     for uri in ("http://127.0.0.1:1/other", "http://127.0.0.1:9@evil.example/callback"):
         assert native.authorize(redirect_uri=uri).status_code == 400
 

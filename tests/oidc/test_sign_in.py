@@ -164,7 +164,7 @@ def test_picker_takes_no_company_of_others(rp: RelyingParty, second_seat: Seat) 
 
 
 def test_picker_answer_is_bound_to_the_person_and_the_session(
-    rp: RelyingParty, second_seat: Seat, acme: Company, mallory: User
+    rp: RelyingParty, second_seat: Seat, acme: Company, bob: User, mallory: User
 ) -> None:
     pending = rp.authorize().context["pending"]
     answer = {"pending": pending, "company": str(acme.pk)}
@@ -173,6 +173,9 @@ def test_picker_answer_is_bound_to_the_person_and_the_session(
 
     assert stranger.post("/oidc/authorize/company", answer).status_code == 400
     assert Client().post("/oidc/authorize/company", answer).status_code == 400
+    elsewhere = Client()
+    elsewhere.force_login(bob, backend="allauth.account.auth_backends.AuthenticationBackend")
+    assert elsewhere.post("/oidc/authorize/company", answer).status_code == 400
     strict = Client(enforce_csrf_checks=True)
     strict.cookies = rp.browser.cookies
     assert strict.post("/oidc/authorize/company", answer).status_code == 403

@@ -20,6 +20,7 @@ from vop.lib.outbound import (
     "url",
     [
         "http://service.example/jwks",
+        "http://8.8.8.8/jwks",
         "https://127.0.0.1/jwks",
         "https://10.0.0.1/jwks",
         "https://169.254.169.254/latest/meta-data",
@@ -70,7 +71,9 @@ def test_exception_is_for_one_host_and_one_caller() -> None:
     assert (sent.status, listener.tokens) == (200, ["x"])
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "[2606:4700::1]", "[::ffff:8.8.8.8]"])
+@pytest.mark.parametrize(
+    "address", ["8.8.8.8", "[2606:4700::1]", "[::ffff:8.8.8.8]", "[64:ff9b::808:808]"]
+)
 def test_address_outside_is_found(address: str) -> None:
     assert find_address(f"https://{address}/x") == address.strip("[]")
 
