@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 
 from accounts.models import User
 from companies.models import (
+    AccessReview,
     Assignment,
     Block,
     Company,
@@ -27,6 +28,7 @@ from companies.queries import (
     get_mandate,
     get_member,
     get_membership,
+    get_review,
 )
 from vop.lib.errors import NotFound
 
@@ -128,6 +130,17 @@ def get_assignment_for(mandate: Mandate, assignment_id: uuid.UUID) -> Assignment
     if assignment is None:
         raise NotFound
     return assignment
+
+
+def get_review_for(firm: Company) -> AccessReview:
+    """Return the latest access review of the firm of a page.
+
+    Raises: NotFound when there was none yet.
+    """
+    review = get_review(firm.pk)
+    if review is None:
+        raise NotFound
+    return review
 
 
 def get_assigned_person_for(company: Company, user_id: uuid.UUID) -> User:

@@ -118,3 +118,10 @@ class SupportEvent(EventType):
         Retention.THIRTEEN_MONTHS,
         ("reason",),
     )
+
+
+class ReviewEvent(EventType):
+    OPENED = "review.opened", _("Access review opened"), Retention.SEVEN_YEARS
+    KEPT = "review.kept", _("Assignment confirmed in a review"), Retention.SEVEN_YEARS
+    REMINDED = "review.reminded", _("Access review reminded of"), Retention.THIRTEEN_MONTHS
+    CLOSED = "review.closed", _("Access review closed"), Retention.SEVEN_YEARS

@@ -7,8 +7,16 @@ from django.urls import reverse
 
 from accounts.models import User
 from companies.access import sign_invitation
-from companies.models import Company, Invitation, Mandate, Membership, Permission, SupportGrant
-from companies.queries import list_people_who_may
+from companies.models import (
+    AccessReview,
+    Company,
+    Invitation,
+    Mandate,
+    Membership,
+    Permission,
+    SupportGrant,
+)
+from companies.queries import list_people_who_may, list_reviewers
 from vop.lib.clock import local_date
 from vop.lib.mail import enqueue_mail
 
@@ -87,6 +95,39 @@ def send_block(mandate: Mandate, user: User, *, at: datetime) -> None:
     """Tell the firm that its client shut somebody out."""
     facts = {"person": user.display_name}
     _tell(mandate, Mandate.Side.FIRM, "companies/mandate_block", facts, at=at)
+
+
+def send_review(review: AccessReview, *, at: datetime) -> None:
+    """Ask those who can answer a review, each for as much as waits for them."""
+    for user, count in list_reviewers(review, at=at).items():
+        _write_of_review(review, user, "companies/review", {"count": count})
+
+
+def send_review_closed(review: AccessReview, *, lapsed: int, at: datetime) -> None:
+    """Tell those who assign people how many assignments ended, if any did."""
+    if not lapsed:
+        return
+    for user in list_people_who_may(Permission.ASSIGNMENT_CREATE, review.firm_id, at=at):
+        _write_of_review(review, user, "companies/review_closed", {"count": lapsed})
+
+
+def _write_of_review(
+    review: AccessReview, user: User, template: str, facts: Mapping[str, object]
+) -> None:
+    enqueue_mail(
+        to=user.email,
+        template=template,
+        context={
+            "name": user.full_name,
+            "firm": review.firm.name,
+            "quarter": review.label,
+            "last_day": review.last_day,
+            # The page stands in the room that knows what an assignment covers.
+            "path": reverse("services:review", args=[review.firm_id]),
+            **facts,
+        },
+        language=user.language,
+    )
 
 
 def _tell(

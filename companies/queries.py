@@ -2,15 +2,27 @@
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import DateTimeField, F, OuterRef, Q, QuerySet, Subquery, UUIDField
+from django.db.models import (
+    Count,
+    DateTimeField,
+    Exists,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    UUIDField,
+)
 from django.db.models.functions import Coalesce
 
 from accounts.models import User
 from companies.models import (
     ROLE_PERMISSIONS,
+    AccessReview,
     Assignment,
     Block,
     Company,
@@ -19,11 +31,29 @@ from companies.models import (
     MandateConsent,
     Membership,
     Permission,
+    ReviewItem,
+    ReviewItemQuerySet,
     Role,
     RoleGrant,
     SupportGrant,
 )
 from vop.lib.statements import Parameter, Query
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewProgress:
+    """How far a review is, in assignments; what ended by itself meanwhile is only in `total`."""
+
+    total: int
+    kept: int
+    ended: int
+    waiting: int
+
+    @property
+    def decided(self) -> int:
+        """How many wait for nobody any more."""
+        return self.total - self.waiting
+
 
 _AT: Any = Parameter("at", DateTimeField())
 _USER = Parameter("user", UUIDField())
@@ -348,6 +378,51 @@ def list_people_of_firms(company_id: uuid.UUID, *, at: datetime) -> QuerySet[Ass
         .with_names()
         .by_person()
     )
+
+
+def get_review(firm_id: uuid.UUID) -> AccessReview | None:
+    """Return the latest review of a firm, open or closed, or nothing."""
+    reviews = AccessReview.objects.filter(firm_id=firm_id).select_related("firm")
+    return reviews.newest_first().first()
+
+
+def list_review_items(review: AccessReview, lead: Membership | None) -> ReviewItemQuerySet:
+    """List what a review asks about, by client; for a lead only their own clients."""
+    rows = ReviewItemQuerySet(ReviewItem).filter(review=review).with_names().by_client()
+    return rows if lead is None else rows.filter(assignment__mandate__lead_id=lead.pk)
+
+
+def count_review(review: AccessReview, *, at: datetime) -> ReviewProgress:
+    """Count how far a review is. One query."""
+    rows = ReviewItem.objects.filter(review=review)
+    standing = Assignment.objects.not_ended(at).filter(pk=OuterRef("assignment"))
+    is_open = Q(decision="") & Q(Exists(standing))
+    counts = rows.aggregate(
+        total=Count("pk"),
+        kept=Count("pk", filter=Q(decision="kept")),
+        ended=Count("pk", filter=Q(decision__in=["ended", "lapsed"])),
+        waiting=Count("pk", filter=is_open),
+    )
+    return ReviewProgress(**counts)
+
+
+def list_reviewers(review: AccessReview, *, at: datetime) -> Mapping[User, int]:
+    """Map who can answer a review to how much waits for them: managers for all, leads for theirs.
+
+    Nobody is counted what they may not confirm: their own access.
+    """
+    waiting = ReviewItem.objects.waiting(at).filter(review=review)
+    rows = list(waiting.values_list("user_id", "assignment__mandate__lead__user_id"))
+    asking = list_people_who_may(Permission.MANDATE_REQUEST, review.firm_id, at=at)
+    managers = {user.pk for user in asking}
+    people = list_people_who_may(Permission.ASSIGNMENT_CREATE, review.firm_id, at=at)
+    counts = {
+        user: sum(
+            person != user.pk and (user.pk in managers or lead == user.pk) for person, lead in rows
+        )
+        for user in people
+    }
+    return {user: count for user, count in counts.items() if count}
 
 
 def list_blocks(company_id: uuid.UUID, *, at: datetime) -> Sequence[Block]:

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from services.views import clients, firms, handover, mandates, requests, seats
+from services.views import clients, firms, handover, mandates, requests, reviews, seats
 
 app_name = "services"
 
@@ -16,6 +16,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_COMPANY}firms/people/<uuid:user_id>/block/", firms.block, name="block"),
     path(f"{_COMPANY}firms/blocks/<uuid:block_id>/end/", firms.unblock, name="unblock"),
     path(f"{_COMPANY}clients/ask/", requests.ask_client, name="ask_client"),
+    path(f"{_COMPANY}clients/review/", reviews.review, name="review"),
+    path(f"{_COMPANY}clients/review/keep/", reviews.keep, name="keep_reviewed"),
+    path(f"{_COMPANY}clients/review/end/", reviews.end, name="end_reviewed"),
     path(_MANDATE, mandates.mandate, name="mandate"),
     path(f"{_MANDATE}approve/", mandates.approve, name="approve_mandate"),
     path(f"{_MANDATE}decline/", mandates.decline, name="decline_mandate"),

@@ -41,6 +41,12 @@ from companies.models.policy import (
     parse_domains,
     parse_networks,
 )
+from companies.models.reviews import (
+    AccessReview,
+    AccessReviewQuerySet,
+    ReviewItem,
+    ReviewItemQuerySet,
+)
 from companies.models.roles import (
     FIRM_ROLES,
     ROLE_DESCRIPTIONS,
@@ -69,6 +75,8 @@ __all__ = [
     "SESSION_MINUTES",
     "SUPPORT_DAYS",
     "SUPPORT_PERMISSIONS",
+    "AccessReview",
+    "AccessReviewQuerySet",
     "Assignment",
     "AssignmentQuerySet",
     "Block",
@@ -89,6 +97,8 @@ __all__ = [
     "PolicyError",
     "PolicyFields",
     "Proof",
+    "ReviewItem",
+    "ReviewItemQuerySet",
     "Role",
     "RoleGrant",
     "RoleGrantQuerySet",

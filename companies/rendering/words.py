@@ -50,6 +50,7 @@ KEYS: Mapping[str, str | Promise] = {
     "payable_cents": gettext_lazy("To pay"),
     "invoice_number": gettext_lazy("Invoice number"),
     "kind": gettext_lazy("Kind of file"),
+    "count": gettext_lazy("How many"),
     "filter": gettext_lazy("What was chosen"),
 }
 # What only stands under "More": keys and marks that somebody may ask us about.
@@ -59,6 +60,7 @@ MARKS: Mapping[str, str | Promise] = {
     "session": gettext_lazy("Session"),
     "grant": gettext_lazy("Grant"),
     "mandate": gettext_lazy("Mandate"),
+    "review": gettext_lazy("Access review"),
     "change": gettext_lazy("Change"),
     "credit": gettext_lazy("Credit"),
     "basis": gettext_lazy("Basis"),
@@ -86,6 +88,7 @@ PAGES: Mapping[str, str | Promise] = {
     "billing:basis": gettext_lazy("an invoice basis"),
     "billing:basis_csv": gettext_lazy("an invoice basis as CSV"),
     "billing:basis_pdf": gettext_lazy("an invoice basis as PDF"),
+    "billing:clients": gettext_lazy("clients"),
     "billing:subscriptions": gettext_lazy("subscriptions"),
     "companies:details": gettext_lazy("company details"),
     "companies:log": gettext_lazy("the log"),
@@ -112,7 +115,9 @@ WORDS: Mapping[str, str | Promise] = {
     **{status.value: status.label for status in Company.RegisterStatus},
     "removed": gettext_lazy("taken out"),
     "left": gettext_lazy("left on their own"),
+    "not_reviewed": gettext_lazy("nobody confirmed it in the access review"),
     "released": gettext_lazy("released"),
+    "review": gettext_lazy("not needed any more, says the access review"),
     "moved": gettext_lazy("moved to somebody else"),
     "service_ended": gettext_lazy("the service ended"),
     "membership_ended": gettext_lazy("the membership ended"),

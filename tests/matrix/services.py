@@ -39,6 +39,9 @@ RULES: Mapping[str, Rule] = {
     "services:change_lead": firm(Permission.MANDATE_REQUEST, POST),
     "services:assign": firm(Permission.ASSIGNMENT_CREATE, GET, POST),
     "services:end_assignment": firm(Permission.ASSIGNMENT_CREATE, POST),
+    "services:review": firm(Permission.ASSIGNMENT_CREATE),
+    "services:keep_reviewed": firm(Permission.ASSIGNMENT_CREATE, POST),
+    "services:end_reviewed": firm(Permission.ASSIGNMENT_CREATE, POST),
     "services:overview": company(Permission.SERVICE_VIEW),
     "services:detail": company(Permission.SERVICE_VIEW),
     # Everybody may see the services; only who has a seat gets in.

@@ -1,0 +1,118 @@
+"""The quarterly access review of a firm: how far it is, and an answer to each assignment."""
+
+import uuid
+from collections.abc import Callable, Sequence
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST, require_safe
+
+from companies.access import get_review_for
+from companies.http import CompanyRequest, company_page
+from companies.models import AccessReview, Membership, Permission, ReviewItem
+from companies.operations import end_reviewed, keep_reviewed
+from companies.queries import count_review, get_review, list_review_items
+from services.queries import map_assigned
+from vop.lib.errors import DomainError, NotFound
+
+ITEMS_PER_PAGE = 100
+
+
+@require_safe
+@company_page(Permission.ASSIGNMENT_CREATE)
+def review(request: CompanyRequest) -> HttpResponse:
+    """Show the latest review: what waits for an answer, or all of it."""
+    if not request.company.is_firm:
+        raise NotFound
+    found = get_review(request.company.pk)
+    shows_all = request.GET.get("show") == "all"
+    context = {
+        "review": found,
+        "shows_all": shows_all,
+        **(_describe(request, found, shows_all=shows_all) if found else {}),
+    }
+    return render(request, "services/review.html", context)
+
+
+@require_POST
+@company_page(Permission.ASSIGNMENT_CREATE)
+def keep(request: CompanyRequest) -> HttpResponse:
+    """Confirm what was ticked."""
+    count = _answer(request, keep_reviewed)
+    if count is not None:
+        text = ngettext("%(count)s confirmed.", "%(count)s confirmed.", count)
+        messages.success(request, text % {"count": count})
+    return redirect("services:review", request.company.pk)
+
+
+@require_POST
+@company_page(Permission.ASSIGNMENT_CREATE)
+def end(request: CompanyRequest) -> HttpResponse:
+    """End what was ticked."""
+    count = _answer(request, end_reviewed)
+    if count is not None:
+        text = ngettext("%(count)s assignment ended.", "%(count)s assignments ended.", count)
+        messages.success(request, text % {"count": count})
+    return redirect("services:review", request.company.pk)
+
+
+def _answer(request: CompanyRequest, decide: Callable[..., int]) -> int | None:
+    """Let an operation decide on the ticked items; tell why not, or return how many."""
+    found = get_review_for(request.company)
+    try:
+        return decide(
+            review=found,
+            items=_ticked(request, found),
+            acting=request.membership,
+            actor=request.actor,
+            now=request.now,
+        )
+    except DomainError as error:
+        messages.error(request, str(error.message))
+        return None
+
+
+def _ticked(request: CompanyRequest, found: AccessReview) -> Sequence[ReviewItem]:
+    keys = {key for text in request.POST.getlist("item") if (key := _read_key(text))}
+    return list(list_review_items(found, _lead(request)).filter(pk__in=keys))
+
+
+def _read_key(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
+def _lead(request: CompanyRequest) -> Membership | None:
+    """Return whose clients alone are shown; nobody's for those who manage all."""
+    return None if Permission.MANDATE_REQUEST in request.permissions else request.membership
+
+
+def _describe(
+    request: CompanyRequest, found: AccessReview, *, shows_all: bool
+) -> dict[str, object]:
+    items = list_review_items(found, _lead(request))
+    if not shows_all:
+        items = items.waiting(request.now)
+    page = Paginator(items, ITEMS_PER_PAGE).get_page(request.GET.get("page"))
+    covered = map_assigned([item.assignment for item in page])
+    is_over = found.is_over(request.now)
+    return {
+        "page_obj": page,
+        "progress": count_review(found, at=request.now),
+        "is_over": is_over,
+        "rows": [
+            {
+                "item": item,
+                "assignment": item.assignment,
+                "covered": covered[item.assignment_id],
+                "is_waiting": not item.decision and item.assignment.is_open(request.now),
+                "is_mine": item.user_id == request.user.pk,
+            }
+            for item in page
+        ],
+    }
