@@ -13,6 +13,7 @@ class ServiceEvent(EventType):
     OPENED = "service.opened", _("Service opened"), Retention.NINETY_DAYS
     SEAT_ASSIGNED = "seat.assigned", _("Seat given"), Retention.SEVEN_YEARS
     SEAT_RELEASED = "seat.released", _("Seat released"), Retention.SEVEN_YEARS
+    SEAT_ROLE_CHANGED = "seat.role_changed", _("Role of a seat changed"), Retention.SEVEN_YEARS
     SEAT_LIMIT_CHANGED = (
         "seat.limit_changed",
         _("Number of seats changed"),

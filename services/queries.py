@@ -212,6 +212,14 @@ def name_service_roles() -> Mapping[str, str]:
     return {f"{slug}/{code}": name for slug, code, name in rows}
 
 
+def map_roles(services: Collection[Service]) -> Mapping[uuid.UUID, list[ServiceRole]]:
+    """Map services to what a person can be in them, in one query."""
+    found: dict[uuid.UUID, list[ServiceRole]] = {service.pk: [] for service in services}
+    for role in ServiceRole.objects.filter(service__in=services).in_order():
+        found[role.service_id].append(role)
+    return found
+
+
 def list_roles(service: Service) -> QuerySet[ServiceRole]:
     """List what a person can be in a service."""
     return ServiceRole.objects.filter(service=service).in_order()

@@ -1,7 +1,8 @@
 """What people fill in when they buy, change and close."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 from django import forms
@@ -55,9 +56,11 @@ class SeatMatrixForm(forms.Form):
     """
 
     was = forms.CharField(required=False, widget=forms.HiddenInput)
+    were = forms.CharField(required=False, widget=forms.HiddenInput)  # the roles of those seats
 
     give: frozenset[Cell] = frozenset()
     release: frozenset[Cell] = frozenset()
+    roles: Mapping[Cell, str] = MappingProxyType({})
 
     def clean(self) -> dict[str, Any]:
         """Find the cells that somebody touched."""
@@ -68,12 +71,17 @@ class SeatMatrixForm(forms.Form):
             raise ValidationError(BROKEN_TABLE)
         now, before = frozenset(map(_read_cell, ticked)), frozenset(map(_read_cell, seen))
         self.give, self.release = now - before, before - now
+        self.roles = self._read_roles(str(values.get("were", "")).split(), stay=now & before)
         return values
 
-    @staticmethod
-    def write(seats: Iterable[Seat]) -> str:
-        """Return the seats that a page shows, as `was` carries them."""
-        return " ".join(f"{seat.membership_id}.{seat.entitlement_id}" for seat in seats)
+    def _read_roles(self, seen: list[str], *, stay: Collection[Cell]) -> dict[Cell, str]:
+        """Find the roles that somebody chose anew, of seats that stay."""
+        chosen = self.data.getlist("role") if isinstance(self.data, QueryDict) else []
+        if len(chosen) + len(seen) > MOST_CELLS:
+            raise ValidationError(BROKEN_TABLE)
+        touched = [text.rpartition(".") for text in chosen if text not in set(seen)]
+        found = {_read_cell(cell): code for cell, _dot, code in touched}
+        return {cell: code for cell, code in found.items() if cell in stay}
 
 
 def _read_cell(text: str) -> Cell:

@@ -11,7 +11,7 @@ from billing.models import Plan, Subscription
 from companies.models import Company, Membership
 from services.models import Seat
 from services.operations import Cell
-from services.queries import Subscribed
+from services.queries import Subscribed, map_roles
 from vop.lib.clock import local_date
 
 
@@ -64,13 +64,23 @@ def _seat_price(row: Subscription, today: date) -> Decimal | None:
 
 
 @dataclass(frozen=True, slots=True)
+class RoleChoice:
+    """A role that a seat could have."""
+
+    value: str
+    name: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SeatCell:
-    """One person in one service, as a tick."""
+    """One person in one service, as a tick; with the roles to choose from where there are more."""
 
     value: str
     service: str
     role: str
     is_on: bool
+    choices: Sequence[RoleChoice] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +98,31 @@ def lay_out_seats(
     *,
     give: Collection[Cell],
     release: Collection[Cell],
+    roles: Mapping[Cell, str],
 ) -> list[SeatRow]:
-    """Return the table as it is now, with what somebody ticked and couldn't save on top."""
-    roles = {(seat.membership_id, seat.entitlement_id): seat.role.name for seat in seats}
-    ticked = (roles.keys() | set(give)) - set(release)
+    """Return the table as it is now, with what somebody chose and couldn't save on top."""
+    seated = {(seat.membership_id, seat.entitlement_id): seat.role for seat in seats}
+    ticked = (seated.keys() | set(give)) - set(release)
+    offered = map_roles([service.service for service in services])
+
+    def choices(key: Cell, service: Subscribed) -> list[RoleChoice]:
+        known = offered[service.service.pk]
+        if key not in seated or len(known) < 2:  # noqa: PLR2004 (nothing to choose)
+            return []
+        chosen = roles.get(key, seated[key].code)
+        return [
+            RoleChoice(f"{key[0]}.{key[1]}.{role.code}", role.name, role.code == chosen)
+            for role in known
+        ]
 
     def cell(member: Membership, service: Subscribed) -> SeatCell:
         key = (member.pk, service.entitlement.pk)
         return SeatCell(
             value=f"{key[0]}.{key[1]}",
             service=service.service.name,
-            role=roles.get(key, ""),
+            role=seated[key].name if key in seated else "",
             is_on=key in ticked,
+            choices=choices(key, service),
         )
 
     return [SeatRow(member, [cell(member, service) for service in services]) for member in members]

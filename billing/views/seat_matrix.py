@@ -36,13 +36,14 @@ def seat_matrix(request: CompanyRequest) -> HttpResponse:
 @require_POST
 @company_page(Permission.SEAT_ASSIGN)
 def save_seat_matrix(request: CompanyRequest) -> HttpResponse:
-    """Give and release what was ticked and unticked since the page was shown, all or nothing."""
+    """Give, release and change what was touched since the page was shown, all or nothing."""
     form = SeatMatrixForm(request.POST)
     if form.is_valid():
         try:
             changed = change_seats_of(
                 give=form.give,
                 release=form.release,
+                roles=form.roles,
                 acting=request.membership,
                 actor=request.actor,
                 now=request.now,
@@ -71,8 +72,11 @@ def _render(
         "page_obj": page,
         "services": subscribed,
         "prices": list_seat_prices(company, at=now),
-        "rows": lay_out_seats(members, subscribed, seats, give=form.give, release=form.release),
+        "rows": lay_out_seats(
+            members, subscribed, seats, give=form.give, release=form.release, roles=form.roles
+        ),
         "was": SeatMatrixForm.write(seats),
+        "were": SeatMatrixForm.write_roles(seats),
         "action": _address(request, "billing:save_seat_matrix"),
         "may_order": Permission.ORDER_CREATE in request.permissions,
     }
@@ -93,6 +97,9 @@ def _describe(changed: SeatsChanged) -> str:
     if changed.released:
         text = ngettext("%(count)s seat released", "%(count)s seats released", changed.released)
         parts.append(text % {"count": changed.released})
+    if changed.changed:
+        text = ngettext("%(count)s role changed", "%(count)s roles changed", changed.changed)
+        parts.append(text % {"count": changed.changed})
     if not parts:
         return _("Nothing to change: it is so already.")
     return _("Saved and in force: %(what)s.") % {"what": ", ".join(parts)}

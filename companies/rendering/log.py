@@ -143,7 +143,9 @@ def _told(key: str, data: Mapping[str, Any], words: WordsByKey) -> str:
     if isinstance(value, list):
         return ", ".join(_told(key, {**data, key: item}, words) for item in value)
     text = str(value)
-    if key == "role" and "service" in data:  # a role in that service, not in the company
+    if (
+        key in {"role", "role_before"} and "service" in data
+    ):  # a role in that service, not in the company
         return str(words["service_role"].get(f"{data['service']}/{text}", text))
     if key.endswith("_cents") and isinstance(value, int):
         currency = str(data.get("currency", "SEK"))

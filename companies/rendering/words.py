@@ -30,6 +30,7 @@ FIELD_LABELS: Mapping[str, str | Promise] = {
 }
 KEYS: Mapping[str, str | Promise] = {
     "role": gettext_lazy("Role"),
+    "role_before": gettext_lazy("Role before"),
     "roles": gettext_lazy("Roles"),
     "from": gettext_lazy("From"),
     "until": gettext_lazy("Until"),

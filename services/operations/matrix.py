@@ -1,10 +1,11 @@
 """Many seats at once: what somebody ticked and unticked in a table of people and services."""
 
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from types import MappingProxyType
+from typing import Final, TypeAlias
 
 from auditlog.actors import Actor
 from companies.models import Company, Membership, Permission
@@ -12,23 +13,26 @@ from companies.operations import lock_company_for
 from services.models import Entitlement, Seat, ServiceRole
 from services.operations.rules import (
     AlreadySeatedError,
+    ForeignRoleError,
     MemberGoneError,
     NotEntitledError,
     SeatRefusedError,
 )
-from services.operations.seats import end_seats, lock_members, seat_member
+from services.operations.seats import change_role, end_seats, lock_members, seat_member
 from vop.lib.db import use_case
 from vop.lib.errors import DomainError
 
 Cell: TypeAlias = tuple[uuid.UUID, uuid.UUID]  # membership, entitlement
+EMPTY: Final[Mapping[Cell, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class SeatsChanged:
-    """How many seats were given and released."""
+    """How many seats were given, released, and got another role."""
 
     given: int
     released: int
+    changed: int = 0
 
 
 @use_case
@@ -39,18 +43,19 @@ def change_seats_of(
     acting: Membership,
     actor: Actor,
     now: datetime,
+    roles: Mapping[Cell, str] = EMPTY,
 ) -> SeatsChanged:
-    """Give and release seats of the asking member's company, all or none of them.
+    """Give and release seats of the asking member's company, and change roles: all or nothing.
 
     Each cell says what somebody changed, not what everything should be: a cell that another
     person brought there meanwhile counts as done, and cells nobody touched stay as they are.
     Releases come first, so that a seat can move within one call. A new seat has the service's
-    default role.
+    default role; `roles` has the codes of other roles for seats that stay.
 
     Raises: NotAllowedError, SeatRefusedError.
     """
     company = lock_company_for(acting, Permission.SEAT_ASSIGN, at=now)
-    cells = {*give, *release}
+    cells = {*give, *release, *roles}
     members = lock_members({member for member, _entitlement in cells}, company=company)
     entitlements = _lock_entitlements(company, {entitlement for _member, entitlement in cells})
     seated = _find_seats(members.values(), entitlements.values(), now)
@@ -66,7 +71,32 @@ def change_seats_of(
     for member_id, entitlement_id in sorted(set(give) - seated.keys()):
         member, entitlement = members.get(member_id), entitlements.get(entitlement_id)
         given += _give(member, entitlement, default_role, actor=actor, now=now)
-    return SeatsChanged(given=given, released=len(leaving))
+    staying = {cell: seat for cell, seat in seated.items() if cell not in set(release)}
+    changed = _change_roles(staying, roles, actor=actor, now=now)
+    return SeatsChanged(given=given, released=len(leaving), changed=changed)
+
+
+def _change_roles(
+    seated: Mapping[Cell, Seat], roles: Mapping[Cell, str], *, actor: Actor, now: datetime
+) -> int:
+    """Change roles of seats that are there still; return how many weren't so already."""
+    services = {seat.entitlement.service_id for cell, seat in seated.items() if cell in roles}
+    known = {
+        (role.service_id, role.code): role
+        for role in ServiceRole.objects.filter(service__in=services)
+    }
+    changed = 0
+    for cell in sorted(seated.keys() & roles.keys()):
+        seat = seated[cell]
+        if seat.role.code == roles[cell]:
+            continue
+        role = known.get((seat.entitlement.service_id, roles[cell]))
+        if role is None:
+            name = seat.membership.user.display_name
+            raise SeatRefusedError(name, seat.entitlement.service.name, ForeignRoleError())
+        change_role(seat=seat, role=role, actor=actor, now=now)
+        changed += 1
+    return changed
 
 
 def _lock_entitlements(company: Company, keys: Iterable[uuid.UUID]) -> dict[uuid.UUID, Entitlement]:

@@ -187,6 +187,42 @@ def hand_seat_on(*, seat: Seat, membership: Membership, actor: Actor, now: datet
     )
 
 
+@step
+def change_role(*, seat: Seat, role: ServiceRole, actor: Actor, now: datetime) -> Seat:
+    """Give a seat another role from now on; the old one ends, so that the past stays what it was.
+
+    What services were granted on the old role ends with it. Call with the member and the
+    entitlement locked.
+
+    Raises: ForeignRoleError.
+    """
+    if role.service_id != seat.entitlement.service_id:
+        raise ForeignRoleError
+    until, seat.valid_until = seat.valid_until, max(now, seat.valid_from)
+    seat.save(update_fields=["valid_until"])
+    changed = Seat.objects.create(
+        entitlement=seat.entitlement,
+        membership=seat.membership,
+        role=role,
+        valid_from=seat.valid_until,
+        valid_until=until,
+    )
+    audit(
+        ServiceEvent.SEAT_ROLE_CHANGED,
+        actor=actor,
+        now=now,
+        company=seat.entitlement.company.ref,
+        target=seat.membership.user.ref,
+        data={
+            "service": seat.entitlement.service.slug,
+            "role": role.code,
+            "role_before": seat.role.code,
+        },
+    )
+    seat_ended.send(sender=Seat, seat=seat, actor=actor, now=now)
+    return changed
+
+
 def lock_members(keys: Collection[uuid.UUID], *, company: Company) -> dict[uuid.UUID, Membership]:
     """Hold members of a company in the order of their keys, so that no two wait for each other."""
     rows = (

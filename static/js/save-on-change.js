@@ -1,6 +1,7 @@
-// A form with data-save-on-change is sent as soon as something in it is ticked; the answer's main part
+// A form with data-save-on-change is sent as soon as something in it is ticked or chosen; the answer's main part
 // takes the place of this one. Without this, or when the network fails, its button sends it.
 const FORM = "form[data-save-on-change]";
+const KEYS = { checkbox: "checked", "select-one": "value" }; // where an input keeps its state
 
 export function bindSaving(root) {
   const waiting = new Map(); // what was ticked while an answer was on its way: id -> state
@@ -8,8 +9,8 @@ export function bindSaving(root) {
 
   root.addEventListener("change", (event) => {
     const box = event.target;
-    if (!box.closest(FORM) || box.type !== "checkbox") return;
-    if (isBusy) waiting.set(box.id, box.checked);
+    if (!box.closest(FORM) || !KEYS[box.type]) return;
+    if (isBusy) waiting.set(box.id, box[KEYS[box.type]]);
     else save(box.form, box.id);
   });
 
@@ -36,10 +37,10 @@ export function bindSaving(root) {
 
   function catchUp() {
     let form = null;
-    for (const [id, isOn] of waiting) {
+    for (const [id, state] of waiting) {
       const box = root.getElementById(id);
-      if (box && box.checked !== isOn) {
-        box.checked = isOn;
+      if (box && box[KEYS[box.type]] !== state) {
+        box[KEYS[box.type]] = state;
         form = box.form;
       }
     }

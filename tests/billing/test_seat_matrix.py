@@ -155,3 +155,54 @@ def test_large_company_costs_the_same(
 
     assert page.count('type="checkbox"') == 25 * 8
     assert 'rel="next"' in page
+
+
+def role_value(member: Membership, entitlement: Entitlement, code: str) -> str:
+    return f"{value(member, entitlement)}.{code}"
+
+
+def test_role_is_chosen_in_the_table(
+    sign_in: SignIn, alice: User, acme: Company, bobs: Membership, books: Entitlement
+) -> None:
+    taken = seat(books, bobs)
+    client = sign_in(alice)
+    cell, was = value(bobs, books), role_value(bobs, books, taken.role.code)
+    assert f'id="role-{cell}"' in client.get(f"/c/{acme.pk}/seats/").content.decode()
+
+    save(client, acme, was=cell, were=was, seat=[cell], role=[role_value(bobs, books, "admin")])
+
+    held = Seat.objects.in_force(datetime.now(UTC)).get(membership=bobs)
+    assert held.role.code == "admin"
+    page = client.get(f"/c/{acme.pk}/seats/").content.decode()
+    assert re.search(rf'value="{role_value(bobs, books, "admin")}" selected', page)
+
+
+def test_role_that_another_chose_meanwhile_stays(
+    sign_in: SignIn, alice: User, acme: Company, bobs: Membership, books: Entitlement
+) -> None:
+    """The old page shows `user` and sends it untouched."""
+    seat(books, bobs, role="admin")
+    was = role_value(bobs, books, "user")
+
+    save(sign_in(alice), acme, was=value(bobs, books), were=was, seat=[value(bobs, books)],
+         role=[was])  # fmt: skip
+
+    assert Seat.objects.in_force(datetime.now(UTC)).get(membership=bobs).role.code == "admin"
+
+
+def test_role_that_the_service_does_not_have_is_refused(
+    sign_in: SignIn, alice: User, acme: Company, bobs: Membership, books: Entitlement
+) -> None:
+    seat(books, bobs)
+    sent = [role_value(bobs, books, "king")]
+
+    answer = save(
+        sign_in(alice), acme, was=value(bobs, books), seat=[value(bobs, books)], role=sent
+    )
+
+    assert answer.status_code == 422
+    assert Seat.objects.get(membership=bobs).role.code == "user"
+
+
+def test_damaged_role_is_refused(sign_in: SignIn, alice: User, acme: Company) -> None:
+    assert save(sign_in(alice), acme, role=["x"]).status_code == 422

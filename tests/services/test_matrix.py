@@ -9,6 +9,7 @@ from accounts.models import User
 from auditlog.models import Event
 from companies.models import Company, Membership, Role
 from companies.operations import NotAllowedError, suspend_member
+from services.access import Access, effective_access
 from services.models import Entitlement, Seat
 from services.operations import (
     Cell,
@@ -57,11 +58,13 @@ def change(
     *,
     give: list[Cell] | None = None,
     release: list[Cell] | None = None,
+    roles: dict[Cell, str] | None = None,
     now: datetime | None = None,
 ) -> SeatsChanged:
     return change_seats_of(
         give=give or [],
         release=release or [],
+        roles=roles or {},
         acting=acting,
         actor=SYSTEM,
         now=now or datetime.now(UTC),
@@ -101,6 +104,62 @@ def test_seat_moves_within_one_call(
     assert changed == SeatsChanged(given=1, released=1)
     assert seated(books) == {owner.pk}
     assert [s.membership_id for s in told] == [bobs.pk]  # so that services are told
+
+
+def test_role_changes_and_the_past_keeps_the_old_one(
+    owner: Membership, bobs: Membership, books: Entitlement
+) -> None:
+    last_day = datetime(2099, 1, 1, tzinfo=UTC)
+    before = seat(books, bobs)
+    Seat.objects.filter(pk=before.pk).update(valid_until=last_day)
+    told: list[Seat] = []
+
+    def hear(seat: Seat, **_kwargs: object) -> None:
+        told.append(seat)
+
+    seat_ended.connect(hear)
+    changed = change(owner, roles={cell(bobs, books): "admin"})
+    seat_ended.disconnect(hear)
+
+    assert changed == SeatsChanged(given=0, released=0, changed=1)
+    now, then = datetime.now(UTC), LONG_AGO
+    decided = [effective_access(bobs.user, books.company, books.service, at) for at in (then, now)]
+    assert [isinstance(each, Access) and set(each.roles) for each in decided] == [
+        {"user"}, {"admin"},
+    ]  # fmt: skip
+    assert Seat.objects.in_force(now).get().valid_until == last_day
+    assert [each.pk for each in told] == [before.pk]
+    event = Event.objects.get(action="seat.role_changed")
+    assert event.data == {"service": "books", "role": "admin", "role_before": "user"}
+    assert change(owner, roles={cell(bobs, books): "admin"}).changed == 0
+
+
+def test_role_of_a_seat_that_is_gone_changes_nothing(
+    owner: Membership, bobs: Membership, books: Entitlement
+) -> None:
+    seat(books, bobs)
+
+    changed = change(
+        owner, release=[cell(bobs, books)], roles={cell(bobs, books): "admin"}
+    )  # both at once: the release wins
+
+    assert changed == SeatsChanged(given=0, released=1)
+    assert seated(books) == set()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_who_change_a_role_at_once_leave_one_seat(
+    owner: Membership, bobs: Membership, books: Entitlement
+) -> None:
+    seat(books, bobs)
+    adam = join_company(books.company, make_user(email="adam@exempel.se"), Role.ADMIN)
+    wanted = {cell(bobs, books): "admin"}
+
+    ends = at_once(lambda: change(owner, roles=wanted), lambda: change(adam, roles=wanted))
+
+    assert ends == ["done", "done"]
+    assert Seat.objects.in_force(datetime.now(UTC)).get().role.code == "admin"
+    assert Event.objects.filter(action="seat.role_changed").count() == 1
 
 
 def test_nothing_is_done_when_one_cell_is_refused(
