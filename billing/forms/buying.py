@@ -14,7 +14,6 @@ from billing.models import (
     Plan,
 )
 from companies.models import Company, parse_org_number
-from services.models import Seat
 from services.operations import Cell
 from vop.lib.errors import DomainError
 

@@ -95,7 +95,14 @@ from billing.queries.runs import (
     preview_run,
     work_out,
 )
-from billing.queries.seats import SeatPrice, SeatRow, lay_out_seats, list_seat_prices
+from billing.queries.seats import (
+    SeatPrice,
+    SeatRow,
+    lay_out_seats,
+    list_seat_prices,
+    write_roles,
+    write_seats,
+)
 from billing.queries.subscriptions import (
     DueRow,
     SubscriptionRow,
@@ -202,4 +209,6 @@ __all__ = [
     "preview_seats",
     "reconcile",
     "work_out",
+    "write_roles",
+    "write_seats",
 ]

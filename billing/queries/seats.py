@@ -1,7 +1,7 @@
 """A table of people and services, cell by cell, and what one more seat costs."""
 
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -89,6 +89,18 @@ class SeatRow:
 
     member: Membership
     cells: Sequence[SeatCell]
+
+
+def write_seats(seats: Iterable[Seat]) -> str:
+    """Return the seats that a page shows, as the form's `was` carries them."""
+    return " ".join(f"{seat.membership_id}.{seat.entitlement_id}" for seat in seats)
+
+
+def write_roles(seats: Iterable[Seat]) -> str:
+    """Return the roles that a page shows, as the form's `were` carries them."""
+    return " ".join(
+        f"{seat.membership_id}.{seat.entitlement_id}.{seat.role.code}" for seat in seats
+    )
 
 
 def lay_out_seats(

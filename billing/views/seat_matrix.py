@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from billing.forms import SeatMatrixForm
-from billing.queries import lay_out_seats, list_seat_prices
+from billing.queries import lay_out_seats, list_seat_prices, write_roles, write_seats
 from companies.http import CompanyRequest, company_page
 from companies.models import Permission
 from companies.queries import find_members
@@ -75,8 +75,8 @@ def _render(
         "rows": lay_out_seats(
             members, subscribed, seats, give=form.give, release=form.release, roles=form.roles
         ),
-        "was": SeatMatrixForm.write(seats),
-        "were": SeatMatrixForm.write_roles(seats),
+        "was": write_seats(seats),
+        "were": write_roles(seats),
         "action": _address(request, "billing:save_seat_matrix"),
         "may_order": Permission.ORDER_CREATE in request.permissions,
     }
