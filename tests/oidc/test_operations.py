@@ -1,19 +1,26 @@
 """What the endpoints don't reach: the corners of the operations."""
 
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 import time_machine
 from django.test import Client
 
+from accounts.models import User
+from accounts.operations import SessionGoneError
 from auditlog.models import Event
+from companies.models import Company
 from oidc import tasks
-from oidc.models import ClientSecret, Grant, SigningKey
+from oidc.models import ClientSecret, Grant, PushedRequest, SigningKey
 from oidc.operations.clients import ClientExistsError, disable_client, renew_client_secret
+from oidc.operations.grants import SessionFacts, grant_authorization
 from oidc.operations.keys import get_signer
+from oidc.protocol.authorization import read_authorization_request
 from oidc.protocol.introspection import describe_token
+from services.access import Access, effective_access
 from tests.factories.companies import SYSTEM
-from tests.factories.oidc import make_client
+from tests.factories.oidc import CALLBACK, make_client
 from tests.oidc.relying_party import RelyingParty
 
 
@@ -34,6 +41,32 @@ def test_new_secret_never_lengthens_an_old_one(rp: RelyingParty) -> None:
     ClientSecret.objects.update(valid_until=soon)
     renew_client_secret(client=rp.profile, actor=SYSTEM, now=now)
     assert ClientSecret.objects.filter(valid_until=soon).count() == 1
+
+
+@pytest.mark.parametrize("is_pushed", [False, True])
+def test_session_that_is_over_gives_no_code(
+    rp: RelyingParty, bob: User, acme: Company, *, is_pushed: bool
+) -> None:
+    """It ended between the question and the answer; a race test finds that, now and then."""
+    now = datetime.now(UTC)
+    pushed = rp.post("par", **rp.ask()).json()["request_uri"]
+    access = effective_access(bob, acme, rp.profile.service, now)
+    assert isinstance(access, Access)
+    with pytest.raises(SessionGoneError):
+        grant_authorization(
+            client=rp.profile,
+            user=bob,
+            company=acme,
+            access=access,
+            session=SessionFacts(str(uuid4()), now, ("pwd",), ""),
+            asked=read_authorization_request(rp.ask(), rp.profile),
+            redirect_uri=CALLBACK,
+            request_uri=pushed if is_pushed else "",
+            actor=SYSTEM,
+            now=now,
+        )
+    assert not Grant.objects.exists()
+    assert PushedRequest.objects.get().used_at is None
 
 
 def test_first_use_makes_the_keys(db: None, now: datetime) -> None:
