@@ -16,7 +16,11 @@ JOIN LATERAL (
     WHERE plan_id = plan.id AND existing_from <= s.billed_through
     ORDER BY valid_from DESC LIMIT 1
 ) price ON true
-WHERE s.billed_through <= '2026-11-25' AND s.ended_on IS NULL;
+WHERE s.billed_through <= '2026-11-25' AND s.ended_on IS NULL AND EXISTS (
+    SELECT 1 FROM billing_renewalnotice notice
+    WHERE notice.subscription_id = s.id AND notice.renews_on = s.billed_through
+      AND notice.sent_at < '2026-11-19 00:00 Europe/Stockholm'
+);
 
 CREATE TEMP TABLE totals ON COMMIT DROP AS
 SELECT gen_random_uuid() AS id, payer_id, net, vat, round((net + vat) / 100.0) * 100 AS payable,

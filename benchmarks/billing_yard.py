@@ -30,7 +30,7 @@ from django.db.models import Model
 
 from accounts.models import User
 from auditlog.actors import Actor
-from billing.models import InvoiceBasis, Plan, Subscription
+from billing.models import InvoiceBasis, Plan, RenewalNotice, Subscription
 from billing.operations import (
     PlanFacts,
     SellerFacts,
@@ -42,7 +42,7 @@ from billing.operations import (
     set_vat_rate,
 )
 from billing.operations.runs import open_run, preview_run_batches, work_run
-from billing.queries import get_basis_page, get_run, preview_order
+from billing.queries import get_basis_page, get_run, preview_order, stages_of
 from billing.rendering import render_pdf
 from companies.models import Company, Membership, RoleGrant
 from services.models import Entitlement, Service, ServiceRole
@@ -120,13 +120,26 @@ def make_plan(slug: str, interval: str, price: str, now: datetime) -> Plan:
 def make_customers(numbers: range, plans: list[Plan]) -> None:
     """Customers with an owner each and a subscription of every plan; the seed is their number."""
     built: dict[type[Model], list[Model]] = {
-        model: [] for model in (User, Company, Membership, RoleGrant, Entitlement, Subscription)
+        model: []
+        for model in (
+            User,
+            Company,
+            Membership,
+            RoleGrant,
+            Entitlement,
+            Subscription,
+            RenewalNotice,
+        )
     }
     for number in numbers:
         for row in make_customer(number, plans):
             built[type(row)].append(row)
     for model, rows in built.items():
-        columns = [field.attname for field in model._meta.concrete_fields]
+        columns = [
+            field.attname
+            for field in model._meta.concrete_fields
+            if field.get_internal_type() != "BigAutoField"  # the database counts
+        ]
         insert_rows(model, columns, ([getattr(row, name) for name in columns] for row in rows))
 
 
@@ -158,11 +171,17 @@ def make_customer(number: int, plans: list[Plan]) -> Iterator[Model]:
         yield entitlement
         due = AS_OF - timedelta(days=chance.choice((0, 0, 0, 1, 2)))
         price = max(plan.prices.all(), key=lambda price: price.valid_from)
-        yield Subscription(
+        subscription = Subscription(
             id=_key(chance), company=company, payer=company, plan=plan, entitlement=entitlement,
             quantity=quantity, paid_quantity=quantity, anchor=due.replace(year=2025),
             bought_on=due.replace(year=2025), billed_through=due, price=price,
         )  # fmt: skip
+        yield subscription
+        for stage in stages_of(plan.months):
+            yield RenewalNotice(
+                subscription=subscription, renews_on=due, days_ahead=stage, quantity=quantity,
+                net_cents=0, told=[str(user.id)], sent_at=NOW - timedelta(days=stage + 3),
+            )  # fmt: skip
 
 
 def _key(chance: random.Random) -> uuid.UUID:

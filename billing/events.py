@@ -21,6 +21,7 @@ class SubscriptionEvent(EventType):
         _KEPT,
     )
     RENEWED = "subscription.renewed", _("Subscription renewed"), _KEPT
+    RENEWAL_TOLD = "subscription.renewal_told", _("Notice of a renewal sent"), _KEPT
     CANCEL_SCHEDULED = "subscription.cancel_scheduled", _("Subscription cancelled"), _KEPT
     CANCEL_UNDONE = "subscription.cancel_undone", _("Cancellation taken back"), _KEPT
     ENDED = "subscription.ended", _("Subscription ended"), _KEPT
@@ -59,5 +60,6 @@ class ErpEvent(EventType):
     DISABLED = "erp.disabled", _("ERP connection disabled"), _KEPT
     EXPORTED = "basis.exported", _("Invoice basis handed over"), _KEPT
     EXPORT_FAILED = "basis.export_failed", _("Invoice basis could not be handed over"), _KEPT
+    GIVEN_UP = "erp.deliveries_given_up", _("Invoice bases don't reach the accounts"), _KEPT
     REPLAYED = "basis.replayed", _("Invoice basis handed over again"), _KEPT
     ACKNOWLEDGED = "basis.acknowledged", _("Invoice made of the basis"), _KEPT

@@ -1,13 +1,18 @@
 """The mails of billing."""
 
+import uuid
+from collections.abc import Sequence
 from datetime import date
+from typing import Final
 
 from django.urls import reverse
 
 from accounts.models import User
 from billing.models import Order
-from billing.queries import OrderPreview
+from billing.queries import DueNotice, OrderPreview
 from vop.lib.mail import enqueue_mail
+
+_NAMED: Final = 50  # in one mail: a firm may pay for hundreds of clients
 
 
 def send_order_confirmation(order: Order, preview: OrderPreview) -> None:
@@ -25,6 +30,32 @@ def send_order_confirmation(order: Order, preview: OrderPreview) -> None:
     )
 
 
+def send_renewals(
+    person: User, reader_id: uuid.UUID, notices: Sequence[DueNotice], *, today: date
+) -> None:
+    """Tell somebody, once a day and company, which subscriptions renew, when and for how much."""
+    own = [one.subscription.company for one in notices if one.subscription.company_id == reader_id]
+    payer = notices[0].subscription.payer
+    page = "billing:subscriptions" if own else "billing:bases"
+    enqueue_mail(
+        to=person.email,
+        template="billing/renewals",
+        language=person.language,
+        key=f"renewals:{today}:{reader_id}:{person.pk}:{notices[0].subscription.pk}",
+        context={
+            "name": person.get_short_name(),
+            "company": (own[0] if own else payer).name,
+            "reader_id": reader_id,
+            "notices": notices[:_NAMED],
+            "count": len(notices),
+            "more": len(notices[_NAMED:]),
+            "first": min(one.renews_on for one in notices),
+            "is_own": bool(own),
+            "path": reverse(page, args=[reader_id]),
+        },
+    )
+
+
 def send_late_run(person: User, *, since: date, today: date) -> None:
     """Tell somebody who works with billing that a run is late, once a day."""
     enqueue_mail(
@@ -33,4 +64,16 @@ def send_late_run(person: User, *, since: date, today: date) -> None:
         language=person.language,
         key=f"run-late:{today}:{person.pk}",
         context={"since": since, "path": reverse("admin:billing_billingrun_changelist")},
+    )
+
+
+def send_deliveries_given_up(person: User, *, count: int, today: date) -> None:
+    """Tell somebody who works with billing that bases don't reach the accounts, once a day."""
+    page = reverse("admin:billing_basisdelivery_changelist")
+    enqueue_mail(
+        to=person.email,
+        template="billing/deliveries_given_up",
+        language=person.language,
+        key=f"deliveries-given-up:{today}:{person.pk}",
+        context={"count": count, "path": f"{page}?given_up_at__isempty=0"},
     )

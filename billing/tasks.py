@@ -10,11 +10,14 @@ from billing.operations import (
     check_vat_numbers,
     release_held_bases,
     ring_runs,
+    tell_renewals,
+    warn_of_given_up,
     warn_of_late_run,
     work_run,
 )
 from billing.operations import deliver_basis as deliver
 from billing.operations import plan_deliveries as plan
+from billing.operations import purge_calls as purge
 from billing.queries import get_run
 from vop.lib.clock import local_date
 
@@ -25,6 +28,11 @@ SYSTEM = Actor.system("billing")
 def run_renewals() -> None:
     now = timezone.now()
     ring_runs(as_of=local_date(now), actor=SYSTEM, now=now)
+
+
+@shared_task(name="billing.tell_renewals")
+def tell_of_renewals() -> None:
+    tell_renewals(actor=SYSTEM, now=timezone.now())
 
 
 @shared_task(name="billing.work_run")
@@ -41,7 +49,9 @@ def release_held() -> None:
 
 @shared_task(name="billing.warn_of_late_run")
 def warn_of_late() -> None:
-    warn_of_late_run(actor=SYSTEM, now=timezone.now())
+    now = timezone.now()
+    warn_of_late_run(actor=SYSTEM, now=now)
+    warn_of_given_up(actor=SYSTEM, now=now)
 
 
 @shared_task(name="billing.plan_deliveries")
@@ -52,3 +62,8 @@ def plan_deliveries() -> None:
 @shared_task(name="billing.deliver_basis")
 def deliver_basis(*, delivery_id: str) -> None:
     deliver(delivery_id=delivery_id, now=timezone.now())
+
+
+@shared_task(name="billing.purge_calls")
+def purge_calls() -> None:
+    purge(now=timezone.now())

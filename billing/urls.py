@@ -26,6 +26,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
         name="seats",
     ),
     path(
+        "c/<uuid:company_id>/subscriptions/<uuid:subscription_id>/seats/unused/",
+        views.unused_seats,
+        name="unused_seats",
+    ),
+    path(
         "c/<uuid:company_id>/subscriptions/<uuid:subscription_id>/seats/confirm/",
         views.confirm_seats,
         name="confirm_seats",

@@ -292,6 +292,15 @@ def list_people_who_may(
 ) -> Sequence[User]:
     """List who in a company has a permission: whom to ask for something."""
     roles = [role for role in Role if permission in ROLE_PERMISSIONS[role]]
+    return _list_people(roles, company_id, at)
+
+
+def list_people_with(role: Role, company_id: uuid.UUID, *, at: datetime) -> Sequence[User]:
+    """List who in a company has a role."""
+    return _list_people([role], company_id, at)
+
+
+def _list_people(roles: Sequence[Role], company_id: uuid.UUID, at: datetime) -> Sequence[User]:
     grants = RoleGrant.objects.in_force(at).filter(role__in=roles).values("membership_id")
     return list(
         User.objects.filter(

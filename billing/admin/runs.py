@@ -19,6 +19,7 @@ from billing.models import BillingRun
 from billing.operations import approve_run, prepare_run
 from billing.queries import (
     compare_with_last_month,
+    count_waiting,
     find_oldest_due,
     get_run_totals,
     list_due_payers,
@@ -99,6 +100,7 @@ class BillingRunAdmin(RunDownloads, ReadOnlyAdmin):
             "months": compare_with_last_month(run),
             "exceptions": exceptions.get_page(request.GET.get("page")),
             "checks": reconcile(run),
+            "waiting": count_waiting(run.as_of),
             "may_approve": self._may_work(request) and bool(run.sha256_to_approve),
         }
         return render(request, "billing/admin/run.html", context)

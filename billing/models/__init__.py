@@ -31,15 +31,19 @@ from billing.models.exports import (
 from billing.models.plans import CURRENCIES, Plan, PlanQuerySet, Price, VatClass, VatRate
 from billing.models.runs import BillingBatch, BillingRun, BillingRunItem
 from billing.models.subscriptions import (
+    TOLD_AHEAD,
     Order,
+    RenewalNotice,
     Subscription,
     SubscriptionChange,
     SubscriptionQuerySet,
+    told_by,
 )
 
 __all__ = [
     "BAS_ACCOUNTS",
     "CURRENCIES",
+    "TOLD_AHEAD",
     "Account",
     "AccountPurpose",
     "BasisDelivery",
@@ -65,6 +69,7 @@ __all__ = [
     "Plan",
     "PlanQuerySet",
     "Price",
+    "RenewalNotice",
     "Seller",
     "Subscription",
     "SubscriptionChange",
@@ -74,4 +79,5 @@ __all__ = [
     "VatNumberCheck",
     "VatRate",
     "VatTotal",
+    "told_by",
 ]

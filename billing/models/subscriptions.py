@@ -1,11 +1,11 @@
 """Who pays for what, and what was decided about it."""
 
-from datetime import date
-from typing import Any, Self
+from datetime import date, timedelta
+from typing import Any, Final, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from auditlog.actors import Ref
@@ -13,7 +13,10 @@ from billing import engine
 from billing.models.plans import Plan, Price
 from companies.models import Company
 from services.models import Entitlement
+from vop.lib.clock import local_midnight
 from vop.lib.db import UUIDModel
+
+TOLD_AHEAD: Final = timedelta(days=7)  # how long a notice must have been out before a renewal
 
 
 class SubscriptionQuerySet(models.QuerySet["Subscription"]):
@@ -25,11 +28,31 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
         """Select the subscriptions of one company, whoever pays."""
         return self.filter(company_id=company_id)
 
-    def due(self, as_of: date) -> Self:
-        """Select subscriptions with a period to bill, or an end to carry out, by a day."""
+    def begun(self, as_of: date) -> Self:
+        """Select subscriptions with a period that has begun by a day and isn't billed."""
         to_bill = Q(cancel_on=None) | Q(billed_through__lt=F("cancel_on"))
+        return self.running().filter(to_bill, billed_through__lte=as_of)
+
+    def due(self, as_of: date, *, today: date | None = None) -> Self:
+        """Select subscriptions with a period to bill, or an end to carry out, by a day.
+
+        A renewal is due only when its company has been told of it in time. Whoever looks ahead
+        names `today`: by a day that is far enough off, everybody can still be told.
+        """
+        begun = Q(cancel_on=None) | Q(billed_through__lt=F("cancel_on"))
+        if today is None or as_of - today < TOLD_AHEAD:
+            told = told_by(as_of).filter(renews_on=OuterRef("billed_through"))
+            is_withdrawn = Q(entitlement__valid_until__isnull=False)  # an end to carry out
+            begun &= Q(price=None) | is_withdrawn | Q(Exists(told))
         return self.running().filter(
-            (Q(billed_through__lte=as_of) & to_bill) | Q(cancel_on__lte=as_of)
+            (Q(billed_through__lte=as_of) & begun) | Q(cancel_on__lte=as_of)
+        )
+
+    def waiting(self, as_of: date) -> Self:
+        """Select subscriptions whose renewal waits for a notice to have been out long enough."""
+        told = told_by(as_of).filter(renews_on=OuterRef("billed_through"))
+        return self.begun(as_of).filter(
+            ~Exists(told), price__isnull=False, entitlement__valid_until=None
         )
 
     def by_service(self) -> Self:
@@ -144,6 +167,50 @@ class Subscription(UUIDModel):
         if self.cancel_on is not None and self.billed_through >= self.cancel_on:
             return None
         return self.billed_through
+
+
+class RenewalNotice(models.Model):
+    """A notice of a renewal to come, as it was sent: no run renews what nobody was told of.
+
+    `days_ahead` is its stage (60, 30 or 7); `told` names the people who got it.
+    """
+
+    subscription = models.ForeignKey(
+        Subscription,
+        on_delete=models.PROTECT,
+        related_name="notices",
+        db_index=False,  # renewal_is_told_once_a_stage begins with it
+    )
+    renews_on = models.DateField(_("renews"))
+    days_ahead = models.PositiveSmallIntegerField(_("days ahead"))
+    quantity = models.PositiveIntegerField(_("seats"))
+    net_cents = models.BigIntegerField(_("net"))
+    told: Any = models.JSONField(_("told"))
+    sent_at = models.DateTimeField(_("sent"))
+
+    class Meta:
+        verbose_name = _("renewal notice")
+        verbose_name_plural = _("renewal notices")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["subscription", "renews_on", "days_ahead"],
+                name="renewal_is_told_once_a_stage",
+            ),
+            models.CheckConstraint(
+                condition=Q(days_ahead__in=[60, 30, 7]), name="notice_stage_is_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.renews_on} ({self.days_ahead})"
+
+
+def told_by(as_of: date) -> QuerySet[RenewalNotice]:
+    """Select an outer subscription's notices that have been out long enough on a day."""
+    return RenewalNotice.objects.filter(
+        subscription=OuterRef("pk"),
+        sent_at__lt=local_midnight(as_of - TOLD_AHEAD + timedelta(days=1)),
+    )
 
 
 class SubscriptionChange(UUIDModel):

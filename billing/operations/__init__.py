@@ -44,6 +44,7 @@ from billing.operations.exports import (
     disable_connection,
     issue_erp_key,
     plan_deliveries,
+    purge_calls,
     record_delivery_attempt,
     renew_signing_secret,
     replay_delivery,
@@ -59,7 +60,8 @@ from billing.operations.issuing import (
     approve_basis,
     credit_basis,
 )
-from billing.operations.lateness import warn_of_late_run
+from billing.operations.lateness import warn_of_given_up, warn_of_late_run
+from billing.operations.notices import tell_renewals
 from billing.operations.orders import (
     NotForSaleError,
     PreviewChangedError,
@@ -158,6 +160,7 @@ __all__ = [
     "issue_erp_key",
     "plan_deliveries",
     "prepare_run",
+    "purge_calls",
     "record_delivery_attempt",
     "record_vat_answer",
     "release_held_bases",
@@ -173,7 +176,9 @@ __all__ = [
     "set_exchange_rate",
     "set_price",
     "set_vat_rate",
+    "tell_renewals",
     "undo_cancellation",
+    "warn_of_given_up",
     "warn_of_late_run",
     "work_run",
 ]

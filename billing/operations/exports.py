@@ -41,6 +41,7 @@ KEY_PREFIX: Final = "vop_erp_"
 KEY_OVERLAP: Final = timedelta(days=14)
 TIMEOUT_SECONDS: Final = 10
 BATCH: Final = 500
+CALLS_KEPT: Final = timedelta(days=90)
 _KEY_BYTES: Final = 32
 _HINT: Final = 12
 _SYSTEM = Actor.system("billing")
@@ -272,6 +273,18 @@ def record_delivery_attempt(
     elif is_first or row.given_up_at is not None:
         _audit_attempt(ErpEvent.EXPORT_FAILED, delivery, row, status, now)
     return row
+
+
+@use_case
+def purge_calls(*, now: datetime) -> int:
+    """Delete how old deliveries were called, once they arrived; return how many calls.
+
+    When each basis arrived stays on its delivery and in the log.
+    """
+    old = DeliveryAttempt.objects.filter(
+        at__lt=now - CALLS_KEPT, delivery__delivered_at__isnull=False
+    )
+    return old.delete()[0]
 
 
 @use_case

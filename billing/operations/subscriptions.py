@@ -24,7 +24,13 @@ from billing.operations.state import (
     lock_subscription,
     record_change,
 )
-from billing.queries import count_taken_seats, load_catalogue, load_state, preview_seats
+from billing.queries import (
+    count_taken_seats,
+    is_waiting,
+    load_catalogue,
+    load_state,
+    preview_seats,
+)
 from vop.lib.clock import local_date
 from vop.lib.db import use_case
 from vop.lib.errors import DomainError
@@ -134,6 +140,8 @@ def change_seats(
 def cancel_subscription(*, subscription: Subscription, actor: Actor, now: datetime) -> Subscription:
     """Cancel at the end of what is paid; nothing more is billed.
 
+    A renewal that the company wasn't told of in time is not billed either: what is paid has ended.
+
     Raises: SubscriptionOverError, CancelledAlreadyError, CannotBePricedError.
     """
     locked = lock_subscription(subscription)
@@ -143,11 +151,12 @@ def cancel_subscription(*, subscription: Subscription, actor: Actor, now: dateti
     today = local_date(now)
     plans = list_plans_of([locked])
     catalogue = load_catalogue(list(plans.values()))
+    untold = is_waiting(locked, today)
     try:
-        caught = catch_up(locked, catalogue, on=today)
+        caught = catch_up(locked, catalogue, on=locked.billed_through if untold else today)
     except engine.EngineError as error:
         raise CannotBePricedError from error
-    outcome = engine.cancel(caught.subscription, on=today)
+    outcome = engine.cancel(caught.subscription, on=locked.billed_through if untold else today)
     apply_state(locked, outcome.subscription, plans)
     locked.save(update_fields=STATE_FIELDS)
     change = _record_and_audit(

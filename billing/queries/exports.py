@@ -64,6 +64,12 @@ class Accounts:
         return sorted(set(self.rows.values()))
 
 
+def count_given_up() -> int:
+    """Count deliveries that were given up, of connections that are still wanted."""
+    given_up = BasisDelivery.objects.filter(given_up_at__isnull=False)
+    return given_up.filter(connection__disabled_at=None).count()
+
+
 def find_erp_key(digest: str, *, at: datetime) -> ErpKey | None:
     """Return a key in force of an active connection."""
     return (

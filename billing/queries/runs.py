@@ -12,7 +12,13 @@ from django.db.models import Min, QuerySet, Sum
 
 from accounts.models import User
 from billing import engine
-from billing.models import BillingBatch, BillingRun, BillingRunItem, Subscription
+from billing.models import (
+    TOLD_AHEAD,
+    BillingBatch,
+    BillingRun,
+    BillingRunItem,
+    Subscription,
+)
 from billing.queries.catalogue import PriceBook, load_price_book
 from billing.queries.subscriptions import (
     DueRow,
@@ -101,10 +107,14 @@ class RunTotals:
 
 
 def list_due_payers(
-    as_of: date, *, first: uuid.UUID | None = None, until: uuid.UUID | None = None
+    as_of: date,
+    *,
+    first: uuid.UUID | None = None,
+    until: uuid.UUID | None = None,
+    today: date | None = None,
 ) -> Sequence[uuid.UUID]:
     """List the companies with something to renew or end by a day, by id, within [first, until)."""
-    due = Subscription.objects.due(as_of)
+    due = Subscription.objects.due(as_of, today=today)
     if first is not None:
         due = due.filter(payer_id__gte=first)
     if until is not None:
@@ -126,11 +136,30 @@ def find_oldest_due(as_of: date) -> date | None:
 
 
 def find_oldest_unexplained(as_of: date) -> date | None:
-    """Return the day of the oldest period due by a day whose payer is no exception of a run."""
+    """Return the day of the oldest period due by a day whose payer is no exception of a run.
+
+    A renewal that nobody was told of isn't due; it is late once a notice would have been out.
+    """
     excused = BillingRunItem.objects.exclude(state=BillingRunItem.State.DONE)
-    due = Subscription.objects.due(as_of).exclude(payer__in=excused.values("company"))
-    oldest: date | None = due.aggregate(day=Min("billed_through"))["day"]
+    late = Subscription.objects.due(as_of) | Subscription.objects.waiting(as_of - TOLD_AHEAD)
+    unexplained = late.exclude(payer__in=excused.values("company"))
+    oldest: date | None = unexplained.aggregate(day=Min("billed_through"))["day"]
     return oldest
+
+
+def is_waiting(subscription: Subscription, as_of: date) -> bool:
+    """Tell whether a renewal that has begun waits for a notice to have been out long enough."""
+    return Subscription.objects.waiting(as_of).filter(pk=subscription.pk).exists()
+
+
+def count_waiting(as_of: date, *, today: date | None = None) -> int:
+    """Count renewals that wait for a notice to have been out long enough.
+
+    By a day that is far enough from `today`, everybody can still be told.
+    """
+    if today is not None and as_of - today >= TOLD_AHEAD:
+        return 0
+    return Subscription.objects.waiting(as_of).count()
 
 
 def list_billing_staff() -> Sequence[User]:
@@ -140,10 +169,19 @@ def list_billing_staff() -> Sequence[User]:
 
 
 def work_out(
-    payers: Mapping[uuid.UUID, Company], *, as_of: date, book: PriceBook
+    payers: Mapping[uuid.UUID, Company],
+    *,
+    as_of: date,
+    book: PriceBook,
+    today: date | None = None,
 ) -> list[CustomerWork]:
-    """Work out what each payer is billed by a day: preview and run alike, writing nothing."""
-    rows = list_due_rows(payers.keys(), as_of=as_of)
+    """Work out what each payer is billed by a day: preview and run alike, writing nothing.
+
+    `today` is given by who looks ahead, as `SubscriptionQuerySet.due` tells.
+    """
+    rows = list_due_rows(payers.keys(), as_of=as_of, today=today)
+    if today is not None and as_of - today >= TOLD_AHEAD:
+        rows = [row._replace(told_through=as_of) for row in rows]
     own = list_due_discounts(payers.keys())
     return [
         _work_out(payers[payer_id], list(mine), as_of=as_of, book=book, discounts=own)
@@ -151,14 +189,17 @@ def work_out(
     ]
 
 
-def preview_run(as_of: date) -> Iterator[CustomerWork]:
-    """Work out a run with the function of the real one, a batch of customers at a time."""
+def preview_run(as_of: date, *, today: date | None = None) -> Iterator[CustomerWork]:
+    """Work out a run with the function of the real one, a batch of customers at a time.
+
+    `today` is given by who looks ahead: notices can still go out before a later day.
+    """
     book = load_price_book()
-    due = list_due_payers(as_of)
+    due = list_due_payers(as_of, today=today)
     for first in range(0, len(due), BATCH_SIZE):
         ids = due[first : first + BATCH_SIZE]
         payers = {company.pk: company for company in Company.objects.filter(pk__in=ids)}
-        yield from work_out(payers, as_of=as_of, book=book)
+        yield from work_out(payers, as_of=as_of, book=book, today=today)
 
 
 def get_run(run_id: uuid.UUID) -> BillingRun:
@@ -260,12 +301,17 @@ def _work_out(
     try:
         for row in rows:
             state = to_state(row, buyer=buyer, book=book, discounts=discounts.get(row.id, ()))
-            outcome = engine.renew(book.catalogue, state, as_of=as_of)
+            outcome = engine.renew(book.catalogue, state, as_of=_renew_by(row, as_of))
             currency = book.by_code[outcome.subscription.plan].currency
             renewals.append(Renewal(row, outcome, currency))
     except engine.EngineError as error:
         return CustomerWork(payer, error=f"{type(error).__name__}: {error}")
     return CustomerWork(payer, tuple(renewals))
+
+
+def _renew_by(row: DueRow, as_of: date) -> date:
+    """Return the day by which periods are billed: the first is due, the next must be told of."""
+    return min(as_of, max(row.billed_through, row.told_through or date.min))
 
 
 def _sum_previews(previews: Iterable[Mapping[str, Any]]) -> RunTotals:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
 
-from django.db.models import Count, Min, Q, QuerySet
+from django.db.models import Count, Min, Q, QuerySet, Subquery
 
 from billing import engine
-from billing.models import BasisLine, Discount, Plan, Subscription
+from billing.models import BasisLine, Discount, Plan, Subscription, told_by
 from billing.queries.catalogue import PriceBook, load_catalogue, load_discounts
 from companies.models import Company
 from services.models import Seat
@@ -39,12 +39,14 @@ class DueRow(NamedTuple):
     po_number: str
     valid_until: datetime | None
     seat_limit: int | None
+    told_through: date | None
 
 
 _DUE_COLUMNS = [
-    *DueRow._fields[:-2],
+    *DueRow._fields[:-3],
     "entitlement__valid_until",
     "entitlement__seat_limit",
+    "told_through",
 ]
 
 
@@ -85,6 +87,12 @@ class SubscriptionRow:
     def unused(self) -> int:
         """How many paid seats nobody has."""
         return max(0, self.seats - self.taken)
+
+    @property
+    def spare(self) -> int:
+        """How many seats can be given up before the next renewal: one always stays."""
+        can_be_cut = self.subscription.plan.is_per_seat and not (self.is_ended or self.is_cancelled)
+        return self.subscription.quantity - max(1, self.taken) if can_be_cut else 0
 
     @property
     def waits_for_fewer(self) -> bool:
@@ -180,13 +188,20 @@ def _to_state(
     )
 
 
-def list_due_rows(payer_ids: Collection[uuid.UUID], *, as_of: date) -> Sequence[DueRow]:
-    """List what payers have to renew or end by a day, by payer and id."""
+def list_due_rows(
+    payer_ids: Collection[uuid.UUID], *, as_of: date, today: date | None = None
+) -> Sequence[DueRow]:
+    """List what payers have to renew or end by a day, by payer and id.
+
+    `told_through` is the last renewal that the company has been told of in time.
+    """
     if not payer_ids:
         return []
+    told = told_by(as_of).order_by("-renews_on").values("renews_on")[:1]
     rows = (
-        Subscription.objects.due(as_of)
+        Subscription.objects.due(as_of, today=today)
         .filter(payer_id__gte=min(payer_ids), payer_id__lte=max(payer_ids))  # cheaper than 500 keys
+        .annotate(told_through=Subquery(told))
         .order_by("payer_id", "pk")
         .values_list(*_DUE_COLUMNS)
     )
@@ -218,7 +233,7 @@ def list_subscription_rows(company: Company, *, at: datetime) -> Sequence[Subscr
         row.next_plan for row in subscriptions if row.next_plan is not None
     }
     catalogue = load_catalogue(plans)
-    taken = _count_taken([row.entitlement_id for row in subscriptions], at)
+    taken = count_taken([row.entitlement_id for row in subscriptions], at)
     own = load_discounts(Discount.objects.filter(subscription__in=subscriptions).in_order())
     services = {row.plan.service_id for row in subscriptions}
     offered = Plan.objects.offered().filter(service__in=services).order_by("pk")
@@ -244,7 +259,7 @@ def list_running() -> QuerySet[Subscription]:
 
 def count_taken_seats(subscription: Subscription, *, at: datetime) -> int:
     """Count the seats that people have in a subscription's service."""
-    return _count_taken([subscription.entitlement_id], at).get(subscription.entitlement_id, 0)
+    return count_taken([subscription.entitlement_id], at).get(subscription.entitlement_id, 0)
 
 
 def _row(
@@ -297,7 +312,8 @@ def _load_charges(row: Subscription, after: date) -> tuple[engine.Standing, ...]
     )
 
 
-def _count_taken(entitlement_ids: Sequence[uuid.UUID], at: datetime) -> dict[uuid.UUID, int]:
+def count_taken(entitlement_ids: Sequence[uuid.UUID], at: datetime) -> dict[uuid.UUID, int]:
+    """Count the seats that people have, by entitlement."""
     rows = (
         Seat.objects.in_force(at)
         .filter(entitlement_id__in=entitlement_ids)

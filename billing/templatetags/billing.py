@@ -8,6 +8,7 @@ from decimal import Decimal
 from babel.dates import format_date
 from babel.numbers import format_currency, format_decimal
 from django.template import Library
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext, pgettext, pgettext_lazy
@@ -16,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from billing import engine
 from billing.models import BasisLine, InvoiceBasis
 from billing.queries import SeatPrice, SubscriptionRow
+from companies.models import Company
 from companies.models.numbers import format_org_number
 from vop.templatetags.ui import badge
 
@@ -75,6 +77,15 @@ def day_before(day: date) -> date:
 def price_of(prices: Mapping[uuid.UUID, SeatPrice], entitlement_id: uuid.UUID) -> SeatPrice | None:
     """What one more seat of an entitlement costs, if more can be bought."""
     return prices.get(entitlement_id)
+
+
+@register.simple_tag
+def event_address(company: Company, line: BasisLine, events: Mapping[uuid.UUID, int]) -> str:
+    """Where the company's log shows the event behind a line; nothing when it can't be read."""
+    event_id = events.get(line.pk)
+    if event_id is None:
+        return ""
+    return f"{reverse('companies:log', args=[company.pk])}?before={event_id + 1}#event-{event_id}"
 
 
 @register.filter

@@ -13,6 +13,7 @@ from billing.views.subscriptions import (
     seats,
     subscriptions,
     undo_cancel,
+    unused_seats,
 )
 
 __all__ = [
@@ -40,4 +41,5 @@ __all__ = [
     "seats",
     "subscriptions",
     "undo_cancel",
+    "unused_seats",
 ]

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 
 from billing.access import get_basis_for
 from billing.models import InvoiceBasis
-from billing.queries import get_basis_page, get_receipt, list_bases
+from billing.queries import get_basis_page, get_receipt, list_bases, map_events
 from billing.rendering import get_pdf, stream_csv
 from companies.http import CompanyRequest, company_page
 from companies.models import Permission
@@ -29,10 +29,13 @@ def bases(request: CompanyRequest) -> HttpResponse:
 def basis(request: CompanyRequest, basis_id: uuid.UUID) -> HttpResponse:
     """Show one basis: each line with its days, its price and what made it."""
     found = get_basis_for(request.company, basis_id)
+    page = get_basis_page(found)
+    may_read = Permission.AUDIT_VIEW in request.permissions
     context = {
         "company": request.company,
         "basis": found,
-        "page": get_basis_page(found),
+        "page": page,
+        "events": map_events(page, request.company.pk) if may_read else {},
         "receipt": get_receipt(found),
     }
     return render(request, "billing/basis.html", context)

@@ -23,7 +23,7 @@ from billing.operations import (
     check_seats,
     undo_cancellation,
 )
-from billing.queries import list_subscription_rows, preview_seats
+from billing.queries import count_taken_seats, list_subscription_rows, preview_seats
 from companies.http import CompanyRequest, company_page
 from companies.models import Permission
 from vop.lib.errors import DomainError
@@ -60,6 +60,15 @@ def seats(request: CompanyRequest, subscription_id: uuid.UUID) -> HttpResponse:
     if not form.is_valid():
         return _render_form(request, subscription, form)
     return _render_preview(request, subscription, form)
+
+
+@require_safe
+@company_page(Permission.ORDER_CREATE)
+def unused_seats(request: CompanyRequest, subscription_id: uuid.UUID) -> HttpResponse:
+    """Show what giving up every seat that nobody has brings; the confirmation does it."""
+    subscription = get_subscription_for(request.company, subscription_id)
+    taken = count_taken_seats(subscription, at=request.now)
+    return _render_preview(request, subscription, SeatsForm({"quantity": max(1, taken)}))
 
 
 @require_POST

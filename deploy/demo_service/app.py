@@ -22,6 +22,7 @@ from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.flask_client import OAuth
 from authlib.integrations.requests_client import OAuth2Session
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
+from erp import Books, ErpSettings, make_erp
 from flask import (
     Blueprint,
     Flask,
@@ -128,7 +129,7 @@ def read_settings(url: str) -> tuple[list[Settings], list[TrialClient]]:
             auth_method=os.environ.get("DEMO_AUTH_METHOD", "client_secret_basic"),
         )
         return [one], []
-    listed = Path(os.environ.get("VOP_VAR", "var")) / "demo.json"
+    listed = read_folder() / "demo.json"
     if not listed.is_file():
         sys.exit(f"Neither DEMO_CLIENT_ID nor {listed}; see deploy/demo_service/README.md")
     demo = json.loads(listed.read_text(encoding="utf-8"))
@@ -427,18 +428,40 @@ def main() -> None:
     }
     if trial_clients:
         apps["/test"] = make_trial(f"{url}/test", services[0].issuer, trial_clients)
-    front = apps.pop("", None) or make_front(services, has_trial=bool(trial_clients))
+    if (accounts := read_erp()) is not None:
+        apps["/erp"] = make_erp(accounts, Books(read_folder() / "erp.sqlite3"))
+    front = apps.pop("", None) or make_front(
+        services, has_trial=bool(trial_clients), has_erp=accounts is not None
+    )
     run_simple("127.0.0.1", int(port), DispatcherMiddleware(front, apps), threaded=True)
 
 
-def make_front(services: list[Settings], *, has_trial: bool) -> Flask:
+def read_folder() -> Path:
+    """Return where the demo keeps its files."""
+    return Path(os.environ.get("VOP_VAR", "var"))
+
+
+def read_erp() -> ErpSettings | None:
+    """Return what the demo's accounts were given, if they were connected."""
+    listed = read_folder() / "demo.json"
+    if "DEMO_CLIENT_ID" in os.environ or not listed.is_file():
+        return None
+    erp = json.loads(listed.read_text(encoding="utf-8")).get("erp")
+    return ErpSettings(erp["api"], erp["api_key"], erp["signing_secret"]) if erp else None
+
+
+def make_front(services: list[Settings], *, has_trial: bool, has_erp: bool) -> Flask:
     """Make the page that leads to each service."""
     app = Flask(__name__)
 
     @app.get("/")
     def front() -> str:
         return render_template(
-            "front.html", services=services, has_trial=has_trial, service_name="Tjänster"
+            "front.html",
+            services=services,
+            has_trial=has_trial,
+            has_erp=has_erp,
+            service_name="Tjänster",
         )
 
     @app.get("/-/live")

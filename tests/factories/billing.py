@@ -4,7 +4,15 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from billing import engine
-from billing.models import Order, Plan, Seller, Subscription, VatRate
+from billing.models import (
+    TOLD_AHEAD,
+    Order,
+    Plan,
+    RenewalNotice,
+    Seller,
+    Subscription,
+    VatRate,
+)
 from billing.operations import (
     PlanFacts,
     SellerFacts,
@@ -97,11 +105,12 @@ def buy(
     quantity: int = 3,
     now: datetime,
     take_seat: bool = False,
+    told: bool = True,
     request_key: uuid.UUID | None = None,
 ) -> Order:
-    """A purchase as its member makes it: previewed, then confirmed."""
+    """A purchase as its member makes it: previewed, then confirmed; renewals are told of."""
     company: Company = membership.company
-    return buy_plan(
+    order = buy_plan(
         company=company,
         plan=plan,
         quantity=quantity,
@@ -112,6 +121,25 @@ def buy(
         actor=SYSTEM,
         now=now,
     )
+    if told:
+        tell_of_all_renewals(order.subscription, now=now)
+    return order
+
+
+def tell_of_all_renewals(subscription: Subscription, *, now: datetime) -> None:
+    """Notices of two years' renewals, as if they had all gone out: runs may renew it."""
+    for month in range(1, 25):
+        RenewalNotice.objects.get_or_create(
+            subscription=subscription,
+            renews_on=engine.boundary(subscription.anchor, 1, month),
+            days_ahead=7,
+            defaults={
+                "quantity": subscription.quantity,
+                "net_cents": 0,
+                "told": [],
+                "sent_at": now - TOLD_AHEAD,
+            },
+        )
 
 
 def set_seats(subscription: Subscription, quantity: int, *, now: datetime) -> Subscription:

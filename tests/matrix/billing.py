@@ -21,6 +21,7 @@ RULES: Mapping[str, Rule] = {
     "billing:save_seat_matrix": company(Permission.SEAT_ASSIGN, POST),
     "billing:subscriptions": company(Permission.BILLING_VIEW),
     "billing:seats": company(Permission.ORDER_CREATE, GET, POST),
+    "billing:unused_seats": company(Permission.ORDER_CREATE, GET),
     "billing:confirm_seats": company(Permission.ORDER_CREATE, POST),
     "billing:plan": company(Permission.ORDER_CREATE, GET, POST),
     "billing:confirm_plan": company(Permission.ORDER_CREATE, POST),

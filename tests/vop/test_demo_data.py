@@ -12,13 +12,15 @@ from pytest_django import Settings
 
 from accounts.models import User
 from auditlog.models import Event
-from billing.models import InvoiceBasis, Subscription
+from billing.models import ErpConnection, InvoiceBasis, Subscription
+from billing.queries import find_erp_key
 from companies.models import Company, parse_org_number
 from oidc.models import ClientProfile
 from services.access import Access, effective_access
 from services.models import Service
 from statuspage.models import Incident, IncidentState, PlannedUpdate, UpdateState
 from vop.lib.clock import local_date
+from vop.lib.crypto import digest
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -57,6 +59,10 @@ def test_demo_data_makes_the_promised_world_once(settings: Settings) -> None:
     assert again["people"] == world["people"]
     assert again["clients"][0]["redirect_uris"] == ["http://localhost:9002/bokforing/callback"]
     assert again["test_clients"][0]["redirect_uris"] == ["http://localhost:9002/test/callback"]
+    assert again["erp"] == {**world["erp"], "url": "http://localhost:9002/erp/"}
+    connection = ErpConnection.objects.get()
+    assert connection.webhook_url == "http://localhost:9002/erp/webhook"
+    assert find_erp_key(digest(world["erp"]["api_key"]), at=timezone.now()) is not None
     follower = ClientProfile.objects.get(client__client_id="demo-test-basic")
     assert follower.backchannel_logout_uri == "http://localhost:9002/test/backchannel-logout"
     assert Service.objects.get(slug="lon").launch_url == "http://localhost:9002/lon/"

@@ -20,6 +20,7 @@ from billing.operations import (
     save_seller,
     set_price,
     set_vat_rate,
+    tell_renewals,
     work_run,
 )
 from billing.queries import preview_order
@@ -55,6 +56,7 @@ def plan_trade(timeline: Timeline, *, start: datetime, now: datetime) -> None:
     day = first
     while day < local_date(now):
         timeline.at(_at(day, 6, 20), _run)
+        timeline.at(_at(day, 7, 15), _tell)
         timeline.at(_at(day, 10, 5), _approve)
         day += timedelta(days=1)
 
@@ -160,6 +162,10 @@ def _seat(demo: DemoCompany, slug: str, email: str, role: str, now: datetime) ->
         actor=as_person(get_user(demo.owner)),
         now=now,
     )
+
+
+def _tell(now: datetime) -> None:
+    tell_renewals(actor=SYSTEM, now=now)
 
 
 def _run(now: datetime) -> None:

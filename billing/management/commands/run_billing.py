@@ -11,8 +11,14 @@ from django.utils import timezone
 
 from auditlog.actors import Actor
 from billing.models import BillingRunItem
-from billing.operations import RunReport, run_billing
-from billing.queries import CustomerWork, add_nets, list_exceptions, preview_run
+from billing.operations import RunReport, run_billing, tell_renewals
+from billing.queries import (
+    CustomerWork,
+    add_nets,
+    count_waiting,
+    list_exceptions,
+    preview_run,
+)
 from vop.lib.clock import local_date
 from vop.lib.money import from_cents
 
@@ -32,10 +38,12 @@ class Command(BaseCommand):
         now = timezone.now()
         as_of: date = options["as_of"] or local_date(now)
         if options["preview"]:
-            result = describe_preview(as_of, preview_run(as_of))
+            result = describe_preview(as_of, preview_run(as_of, today=local_date(now)))
         else:
             actor = Actor.system("run_billing")
+            tell_renewals(actor=actor, now=now, through=as_of)
             result = describe_report(run_billing(as_of=as_of, actor=actor, now=now))
+        result["waiting"] = count_waiting(as_of, today=local_date(now))
         if options["json"]:
             self.stdout.write(json.dumps(result, indent=2, ensure_ascii=False))
         else:
@@ -50,6 +58,10 @@ class Command(BaseCommand):
             f"{result['lines']} lines, net "
             + (", ".join(f"{net} {currency}" for currency, net in result["nets"].items()) or "0")
         )
+        if result["waiting"]:
+            self.stdout.write(
+                f"{result['waiting']} renewals wait: a notice must have been out for seven days"
+            )
         for word in ("parked", "skipped"):
             for one in result[word]:
                 self.stdout.write(f"{word}: {one['company']} {one['reason']}")

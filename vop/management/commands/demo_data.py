@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone, translation
 
-from vop.demo import build, clients, report, trial
+from vop.demo import build, clients, erp, report, trial
 
 
 class Command(BaseCommand):
@@ -26,7 +26,7 @@ class Command(BaseCommand):
                 build.build(now=now)
             clients.follow_addresses()
             trial.ensure_trial_clients(now)
-            world = report.describe_world(now=now)
+            world = {**report.describe_world(now=now), "erp": erp.connect_accounts(now)}
         text = json.dumps(world, indent=2, ensure_ascii=False)
         target = settings.VAR / "demo.json"
         target.touch(mode=0o600)
