@@ -12,7 +12,7 @@ from accounts.models import User
 from billing import engine
 from billing.models import Plan, RenewalNotice, Subscription
 from billing.queries.catalogue import PriceBook, load_price_book
-from billing.queries.subscriptions import count_taken, load_state
+from billing.queries.subscriptions import count_taken, list_due_discounts, load_state
 from companies.models import Company, Role
 from companies.queries import get_company_details, list_people_with
 
@@ -66,9 +66,18 @@ def list_due_notices(
         .order_by("payer_id", "billed_through", "pk")
     )
     book = load_price_book()
+    discounts = list_due_discounts(payers.keys())
     taken = count_taken([row.entitlement_id for row in rows], at)
     found = [
-        notice for row in rows for notice in _foresee(row, payers[row.payer_id], book, day, taken)
+        notice
+        for row in rows
+        for notice in _foresee(
+            row,
+            load_state(row, payer=payers[row.payer_id], discounts=discounts.get(row.pk, ())),
+            book,
+            day,
+            taken,
+        )
     ]
     told = _list_told({notice.subscription.pk for notice in found})
     return [one for one in found if not _is_told(one, told)]
@@ -104,14 +113,13 @@ def _list_candidates(day: date) -> QuerySet[Subscription]:
 
 def _foresee(
     row: Subscription,
-    payer: Company,
+    state: engine.Subscription,
     book: PriceBook,
     day: date,
     taken: Mapping[uuid.UUID, int],
 ) -> Iterator[DueNotice]:
     """Return what a subscription's next renewals are, and the stage that has come for each."""
     stages = stages_of(row.plan.months)
-    state = load_state(row, payer=payer)
     try:
         lines = engine.renew(book.catalogue, state, as_of=day + timedelta(days=stages[0])).lines
     except engine.EngineError:  # a run parks it, and staff see why
