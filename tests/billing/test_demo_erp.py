@@ -69,7 +69,7 @@ class Accounts:
 
 
 @pytest.fixture
-def accounts(erp: Any, tmp_path: Path, client: Client) -> Accounts:
+def accounts(erp: Any, tmp_path: Path, client: Client, db: None) -> Accounts:
     return Accounts(erp, tmp_path, client)
 
 
