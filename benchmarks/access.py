@@ -15,10 +15,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[0] = str(ROOT)  # `access` is not this file
@@ -56,6 +55,7 @@ def set_up(place: str) -> None:
 
 def measure(companies: int, rounds: int) -> dict[str, Any]:
     from accounts.models import User  # noqa: PLC0415
+    from benchmarks.access_world import make_world  # noqa: PLC0415
     from services.access import Access, effective_access  # noqa: PLC0415
 
     person, service, targets = make_world(companies)
@@ -91,87 +91,6 @@ def time_of(work: Callable[[int], None], rounds: int) -> float:
             work(part * size + number)
         found.append((time.process_time() - begun) / size * 1e6)
     return round(statistics.median(found), 1)
-
-
-def make_world(count: int) -> tuple[Any, Any, list[Any]]:
-    """Write the rows of some weeks of work; return the person and where they may go."""
-    from django.db import connection, transaction  # noqa: PLC0415
-
-    from accounts.models import User  # noqa: PLC0415
-    from companies.models import (  # noqa: PLC0415
-        Assignment,
-        Company,
-        Mandate,
-        Membership,
-        RoleGrant,
-    )
-    from services.models import (  # noqa: PLC0415
-        AssignmentItem,
-        Entitlement,
-        MandateItem,
-        Seat,
-        Service,
-        ServiceRole,
-    )
-
-    start = datetime.now(UTC) - timedelta(days=30)
-    dates = {"valid_from": start, "valid_until": start + timedelta(days=365)}
-    person = User.objects.create(email="person@exempel.se")
-    boss = User.objects.create(email="boss@exempel.se")
-    other = User.objects.create(email="other@exempel.se")
-    service = Service.objects.create(slug="bokforing", name="Bokföring", tagline="", launch_url="")
-    role = ServiceRole.objects.create(service=service, code="user", name="User", is_default=True)
-
-    def join(company: Company, user: User, role_name: str) -> Membership:
-        member = Membership(company=company, user=user, valid_from=start)
-        if role_name == "owner":
-            company.main_contact = member
-            company.save(force_insert=True)
-        member.save(force_insert=True)
-        RoleGrant.objects.create(membership=member, role=role_name, valid_from=start)
-        return member
-
-    def found(number: int, kind: str = "") -> Company:
-        company = Company(
-            name=f"Bolag {number}", org_number=f"{number:010d}", id=uuid4(), firm_kind=kind
-        )
-        join(company, boss, "owner")
-        return company
-
-    targets = []
-    with transaction.atomic():
-        firm = found(0, "accounting")
-        worker = join(firm, person, "member")
-        for number in range(1, count + 1):
-            company = found(number)
-            targets.append(company)
-            entitlement = Entitlement.objects.create(
-                company=company, service=service, valid_from=start
-            )
-            if number % 2:
-                member = join(company, person, "member")
-                Seat.objects.create(
-                    entitlement=entitlement, membership=member, role=role, valid_from=start
-                )
-                continue
-            mandate = Mandate.objects.create(
-                client=company, firm=firm, requested_side="firm", requested_by=other,
-                requested_at=start, answer_by=start, **dates,
-            )  # fmt: skip
-            items = [
-                MandateItem.objects.create(mandate=mandate, service=service, package=package)
-                for package in ("read", "operate")
-            ]
-            mandate.approved_at, mandate.approved_by = start, boss
-            mandate.save()
-            assignment = Assignment.objects.create(
-                mandate=mandate, membership=worker, user=person, assigned_by=boss, **dates
-            )
-            for item in items:
-                AssignmentItem.objects.create(assignment=assignment, item=item)
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")
-    return person, service, targets
 
 
 if __name__ == "__main__":

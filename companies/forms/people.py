@@ -28,8 +28,9 @@ from vop.lib.errors import DomainError
 from vop.lib.tables import (
     MOST_BYTES,
     Line,
-    decode_table,
+    is_workbook,
     parse_table,
+    read_table,
 )
 
 LONGEST_AUDIT = timedelta(days=366)
@@ -97,11 +98,12 @@ class InviteManyForm(_RoleFields):
         help_text=_("One a row: address, and if you like name and roles after a semicolon."),
     )
     file = forms.FileField(
-        label=_("Or choose a CSV file"),
+        label=_("Or choose a CSV or XLSX file"),
         required=False,
-        widget=forms.ClearableFileInput(attrs={"accept": ".csv,.txt,text/csv,text/plain"}),
+        widget=forms.ClearableFileInput(attrs={"accept": ".csv,.txt,.xlsx,text/csv,text/plain"}),
         help_text=_("With columns such as E-mail, Name and Roles, as your spreadsheet saves it."),
     )
+    is_workbook = forms.BooleanField(required=False, widget=forms.HiddenInput)
 
     field_order = ["text", "file", "roles"]
 
@@ -116,11 +118,14 @@ class InviteManyForm(_RoleFields):
         file, field = values.get("file"), "file" if values.get("file") else "text"
         try:
             # One byte more than allowed tells a file that is too large.
-            text = decode_table(file.read(MOST_BYTES + 1)) if file else values.get("text", "")
-            self._table = read_drafts(parse_table(text), frozenset(values.get("roles", [])))
+            raw = file.read(MOST_BYTES + 1) if file else b""
+            lines = read_table(raw) if file else parse_table(values.get("text", ""))
+            self._table = read_drafts(lines, frozenset(values.get("roles", [])))
         except DomainError as error:
             self.add_error(field, str(error.message))
             return values
+        if file:
+            values["is_workbook"] = is_workbook(raw)
         if not self._table.drafts:
             self.add_error(field, _("Paste at least one address, or choose a file."))
         elif len(self._table.drafts) > MOST_INVITATIONS:

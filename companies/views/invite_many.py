@@ -16,7 +16,7 @@ from companies.forms import InviteManyForm, choose_roles
 from companies.http import CompanyRequest, company_page
 from companies.models import Permission, Role
 from vop.lib.errors import DomainError
-from vop.lib.tables import write_csv
+from vop.lib.tables import WORKBOOK, write_csv, write_workbook
 
 
 @company_page(Permission.MEMBER_INVITE)
@@ -60,7 +60,7 @@ def send_many(request: CompanyRequest) -> HttpResponse:
 @require_POST
 @company_page(Permission.MEMBER_INVITE)
 def download_faults(request: CompanyRequest) -> HttpResponse:
-    """Hand the list back with what is wrong in a last column."""
+    """Hand the list back, as the kind of file that came, with what is wrong in a last column."""
     form = _form(request)
     if not form.is_valid():
         return _render_form(request, form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
@@ -70,8 +70,14 @@ def download_faults(request: CompanyRequest) -> HttpResponse:
         [*line.cells, faults.get(line.number, "" if number or not form.has_header else heading)]
         for number, line in enumerate(form.lines)
     ]
-    response = HttpResponse(write_csv(rows), content_type="text/csv; charset=utf-8")
-    response.headers["Content-Disposition"] = 'attachment; filename="inbjudningar.csv"'
+    if form.cleaned_data["is_workbook"]:
+        return _attach(write_workbook(_("Invitations"), rows), WORKBOOK, "inbjudningar.xlsx")
+    return _attach(write_csv(rows), "text/csv; charset=utf-8", "inbjudningar.csv")
+
+
+def _attach(content: str | bytes, content_type: str, name: str) -> HttpResponse:
+    response = HttpResponse(content, content_type=content_type)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
 
@@ -106,6 +112,7 @@ def _render_preview(
         "rows": rows,
         "fault_count": len(faults),
         "text": form.plain_text,
+        "is_workbook": form.cleaned_data["is_workbook"],
         "roles": form.cleaned_data["roles"],
     }
     status = HTTPStatus.UNPROCESSABLE_ENTITY if faults else HTTPStatus.OK

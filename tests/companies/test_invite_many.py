@@ -22,6 +22,7 @@ from companies.operations import (
 from tests.companies.pages import deliver, invite
 from tests.factories.accounts import make_user
 from tests.factories.companies import SYSTEM, join_company
+from vop.lib.tables import read_table, write_workbook
 
 SignIn = Callable[[User], Client]
 PEOPLE = "E-post;Namn;Roller\nasa@exempel.se;Åsa Öberg;Användare, billing\nbo@exempel.se;;\n"
@@ -141,6 +142,28 @@ def test_list_comes_back_with_the_faults_in_a_column(
     assert rows[1] == ["ny@exempel.se", "'=1+1", ""]
     assert rows[2][:2] == ["bob@exempel.se", "Bob"]
     assert rows[2][2]
+
+
+def test_workbook_is_read_and_comes_back_as_one(
+    client_of_alice: Client, acme: Company, bob: User
+) -> None:
+    rows = [["Namn", "E-post", "Roller"], ["Ny Person", "ny@exempel.se", ""],
+            ["Bob", "bob@exempel.se", "kung"]]  # fmt: skip
+    book = upload(write_workbook("Blad", rows))
+
+    shown = ask(client_of_alice, acme, file=book)
+    carried = {"text": shown.context["text"], "is_workbook": "on"}
+    answer = ask(client_of_alice, acme, "faults/", **carried)
+
+    assert [row["draft"].email for row in shown.context["rows"]] == [
+        "bob@exempel.se", "ny@exempel.se",
+    ]  # fmt: skip
+    assert 'name="is_workbook"' in shown.content.decode()
+    assert answer["Content-Disposition"].endswith('.xlsx"')
+    sent = read_table(answer.content)
+    assert sent[0].cells[:3] == ("Namn", "E-post", "Roller")
+    assert sent[1].cells == ("Ny Person", "ny@exempel.se")
+    assert sent[2].cells[3]
 
 
 @pytest.mark.parametrize(
