@@ -8,6 +8,7 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         from auditlog.events import name_values  # noqa: PLC0415 (models must be loaded)
+        from billing import receivers  # noqa: F401, PLC0415 (connects; the same)
         from billing.queries import name_plans  # noqa: PLC0415 (the same)
 
         name_values("plan", name_plans)

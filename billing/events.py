@@ -20,11 +20,17 @@ class SubscriptionEvent(EventType):
         _("References on invoice bases changed"),
         _KEPT,
     )
+    PAYER_CHANGED = "subscription.payer_changed", _("Payer changed"), _KEPT
     RENEWED = "subscription.renewed", _("Subscription renewed"), _KEPT
     RENEWAL_TOLD = "subscription.renewal_told", _("Notice of a renewal sent"), _KEPT
     CANCEL_SCHEDULED = "subscription.cancel_scheduled", _("Subscription cancelled"), _KEPT
     CANCEL_UNDONE = "subscription.cancel_undone", _("Cancellation taken back"), _KEPT
     ENDED = "subscription.ended", _("Subscription ended"), _KEPT
+
+
+class PayerEvent(EventType):
+    CONSENT_GIVEN = "payer.consent_given", _("Firm agreed to pay for a client"), _KEPT
+    CONSENT_WITHDRAWN = "payer.consent_withdrawn", _("Firm stopped paying for a client"), _KEPT
 
 
 class BasisEvent(EventType):

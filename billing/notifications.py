@@ -8,8 +8,9 @@ from typing import Final
 from django.urls import reverse
 
 from accounts.models import User
-from billing.models import Order
+from billing.models import Order, Subscription
 from billing.queries import DueNotice, OrderPreview
+from companies.models import Company
 from vop.lib.mail import enqueue_mail
 
 _NAMED: Final = 50  # in one mail: a firm may pay for hundreds of clients
@@ -54,6 +55,29 @@ def send_renewals(
             "path": reverse(page, args=[reader_id]),
         },
     )
+
+
+def send_payer_changed(
+    subscription: Subscription, *, former: Company, change_id: uuid.UUID
+) -> None:
+    """Tell the main contacts of the company, and of who paid and who pays, that this changed."""
+    companies = {one.pk: one for one in (subscription.company, former, subscription.payer)}
+    for company in companies.values():
+        contact = company.main_contact
+        is_own = company.pk == subscription.company_id
+        page = "billing:subscriptions" if is_own else "billing:payments"
+        enqueue_mail(
+            to=contact.user.email,
+            template="billing/payer_changed",
+            language=contact.user.language,
+            key=f"payer-changed:{change_id}:{company.pk}",
+            context={
+                "company": company,
+                "subscription": subscription,
+                "payer": subscription.payer,
+                "path": reverse(page, args=[company.pk]),
+            },
+        )
 
 
 def send_late_run(person: User, *, since: date, today: date) -> None:

@@ -42,6 +42,22 @@ urlpatterns: list[URLPattern | URLResolver] = [
         name="confirm_plan",
     ),
     path(
+        "c/<uuid:company_id>/subscriptions/<uuid:subscription_id>/payer/",
+        views.payer,
+        name="payer",
+    ),
+    path("c/<uuid:company_id>/clients/payments/", views.payments, name="payments"),
+    path(
+        "c/<uuid:company_id>/clients/<uuid:mandate_id>/pay/",
+        views.give_consent,
+        name="give_consent",
+    ),
+    path(
+        "c/<uuid:company_id>/clients/<uuid:mandate_id>/stop-paying/",
+        views.withdraw_consent,
+        name="withdraw_consent",
+    ),
+    path(
         "c/<uuid:company_id>/subscriptions/<uuid:subscription_id>/references/",
         views.references,
         name="references",

@@ -212,6 +212,23 @@ class ConfirmPlanForm(PlanChangeForm, ConfirmForm):
         return self.cleaned_data
 
 
+class PayerForm(forms.Form):
+    """Who pays for a subscription."""
+
+    payer = forms.ChoiceField(label=_("Who pays"), widget=forms.RadioSelect)
+
+    def __init__(self, data: Any = None, *, payers: Sequence[Company], current: Company) -> None:
+        super().__init__(data, initial={"payer": str(current.pk)})
+        self._payers = {str(payer.pk): payer for payer in payers}
+        choices = self.fields["payer"]
+        if isinstance(choices, forms.ChoiceField):
+            choices.choices = [(key, payer.name) for key, payer in self._payers.items()]
+
+    def clean_payer(self) -> Company:
+        """Return the company that was chosen."""
+        return self._payers[self.cleaned_data["payer"]]
+
+
 class ReferencesForm(forms.Form):
     """What the company wants to read on its invoice bases."""
 

@@ -28,6 +28,7 @@ from billing.models.exports import (
     ErpKeyQuerySet,
     ErpReceipt,
 )
+from billing.models.payers import PayerConsent, PayerConsentQuerySet, SubscriptionPayer
 from billing.models.plans import CURRENCIES, Plan, PlanQuerySet, Price, VatClass, VatRate
 from billing.models.runs import BillingBatch, BillingRun, BillingRunItem
 from billing.models.subscriptions import (
@@ -66,6 +67,8 @@ __all__ = [
     "LedgerAccount",
     "NumberSeries",
     "Order",
+    "PayerConsent",
+    "PayerConsentQuerySet",
     "Plan",
     "PlanQuerySet",
     "Price",
@@ -73,6 +76,7 @@ __all__ = [
     "Seller",
     "Subscription",
     "SubscriptionChange",
+    "SubscriptionPayer",
     "SubscriptionQuerySet",
     "VatClass",
     "VatKey",

@@ -226,6 +226,7 @@ class SubscriptionChange(UUIDModel):
         CANCEL = "cancel", _("Cancelled")
         UNDO_CANCEL = "undo_cancel", _("Cancellation undone")
         CREDIT = "credit", _("Credited")
+        CHANGE_PAYER = "change_payer", _("Payer changed")
 
     subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="changes")
     kind = models.CharField(_("kind"), max_length=20, choices=Kind)
@@ -249,6 +250,7 @@ class SubscriptionChange(UUIDModel):
                         "cancel",
                         "undo_cancel",
                         "credit",
+                        "change_payer",
                     ]
                 ),
                 name="subscription_change_kind_is_known",

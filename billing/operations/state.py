@@ -36,9 +36,21 @@ def lock_companies(*company_ids: uuid.UUID) -> dict[uuid.UUID, Company]:
     return {company.pk: company for company in rows}
 
 
-def lock_subscription(subscription: Subscription) -> Subscription:
-    """Lock a subscription, its payer first, and return it as it is now."""
-    lock_companies(subscription.company_id, subscription.payer_id)
+def lock_subscription(subscription: Subscription, *others: uuid.UUID) -> Subscription:
+    """Lock a subscription, its payer and other companies first, and return it as it is now.
+
+    Who pays may have changed while we waited: whoever changes it holds the company's lock.
+    """
+    companies = {subscription.company_id, *others}
+    row = Subscription.objects.filter(pk=subscription.pk)
+    lock_companies(*companies, row.values_list("payer_id", flat=True).get())
+    locked = _lock_row(subscription)
+    if locked.payer_id not in companies:
+        lock_companies(locked.payer_id)
+    return locked
+
+
+def _lock_row(subscription: Subscription) -> Subscription:
     return (
         Subscription.objects.select_for_update(of=("self",), no_key=True)
         .select_related("company", "payer", "plan__service", "price", "next_plan__service")

@@ -5,6 +5,7 @@ from billing.views.bases import bases, basis, basis_csv, basis_pdf
 from billing.views.bench import clients, export_clients
 from billing.views.closing import close
 from billing.views.orders import buy, catalogue, confirm_order
+from billing.views.payers import give_consent, payer, payments, withdraw_consent
 from billing.views.plan_changes import confirm_plan, plan, references
 from billing.views.seat_matrix import save_seat_matrix, seat_matrix
 from billing.views.subscriptions import (
@@ -34,6 +35,9 @@ __all__ = [
     "confirm_plan",
     "confirm_seats",
     "export_clients",
+    "give_consent",
+    "payer",
+    "payments",
     "plan",
     "references",
     "save_seat_matrix",
@@ -42,4 +46,5 @@ __all__ = [
     "subscriptions",
     "undo_cancel",
     "unused_seats",
+    "withdraw_consent",
 ]

@@ -38,6 +38,7 @@ def clients(request: CompanyRequest) -> HttpResponse:
         "query": request.GET.urlencode(),
         "may_ask": Permission.MANDATE_REQUEST in request.permissions,
         "may_assign": Permission.ASSIGNMENT_CREATE in request.permissions,
+        "may_pay": Permission.ORDER_CREATE in request.permissions,
     }
     return render(request, "billing/clients.html", context)
 

@@ -25,6 +25,7 @@ from services.operations import RoleFacts, ServiceFacts, create_service
 from statuspage.operations import publish_site
 from vop.demo.clients import make_clients
 from vop.demo.mandates import plan_mandates
+from vop.demo.offers import plan_offers
 from vop.demo.people import (
     SYSTEM,
     as_person,
@@ -68,6 +69,7 @@ def build(*, now: datetime) -> None:
     _plan_sign_ins(timeline, start + timedelta(days=20), now)
     plan_mandates(timeline, now=now)
     plan_trade(timeline, start=start + timedelta(days=8), now=now)
+    plan_offers(timeline, now=now)
     plan_status(timeline, start=start, now=now)
     timeline.play(until=now)
     publish_site(out=settings.STATUS_DIR, now=now)
