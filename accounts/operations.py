@@ -14,7 +14,7 @@ from typing import ParamSpec, TypeVar
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.hashers import make_password
-from django.db.models import UUIDField
+from django.db.models import CharField, UUIDField
 from django.utils.translation import gettext_lazy as _
 
 from accounts import notifications, signals
@@ -28,7 +28,7 @@ from auditlog.operations import Entry, audit, audit_each
 from vop.lib.crypto import reseal
 from vop.lib.db import in_use_case, step, use_case
 from vop.lib.errors import DomainError
-from vop.lib.statements import Lock, Parameter
+from vop.lib.statements import Lock, Parameter, Update
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -311,6 +311,23 @@ def hold_session(*, session_ref: str) -> None:
     """
     if not SESSION_HELD.run(session_ref=session_ref):
         raise SessionGoneError
+
+
+_SESSION_FIELDS = {
+    field.attname: Parameter(field.attname, field)
+    for field in Session._meta.concrete_fields
+    if not field.primary_key
+}
+_UPDATE_SESSION = Update(
+    lambda: Session.objects.filter(session_key=Parameter("session_key", CharField())),
+    **{name.removesuffix("_id"): place for name, place in _SESSION_FIELDS.items()},
+)
+
+
+def update_session(row: Session) -> bool:
+    """Write a session's row anew, by one statement; tell whether it was still there."""
+    shown = {name: getattr(row, name) for name in _SESSION_FIELDS}
+    return bool(_UPDATE_SESSION.run(session_key=row.session_key, **shown))
 
 
 @_joining

@@ -1,12 +1,13 @@
 """What is known of a person's proofs and sessions."""
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from allauth.account.authentication import get_authentication_records
 from allauth.mfa.models import Authenticator
-from django.db.models import CharField, DateTimeField, Q, QuerySet
+from django.db.models import CharField, DateTimeField, Q, QuerySet, UUIDField
 from django.http import HttpRequest  # noqa: TID251 (what a session proves is known by its request)
 
 from accounts.models import Session, User
@@ -116,6 +117,16 @@ _SESSION = Query(
         session_key=Parameter("key", CharField()), expire_date__gt=Parameter("at", DateTimeField())
     )
 )
+
+
+_ACTIVE_PERSON = Query(
+    lambda: User.objects.filter(pk=Parameter("key", UUIDField()), is_active=True)
+)
+
+
+def find_active_person(key: uuid.UUID) -> User | None:
+    """Return the person of a session, as long as nobody disabled them."""
+    return _ACTIVE_PERSON.first(key=key)
 
 
 def find_session(key: str, *, at: datetime) -> Session | None:

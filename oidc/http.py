@@ -39,7 +39,7 @@ from oidc.protocol.errors import ProtocolError, invalid_client
 from oidc.protocol.locales import choose_language
 from oidc.protocol.parameters import read_once
 from oidc.protocol.redirects import origin_of
-from oidc.queries import is_allowed_origin
+from oidc.queries import KnownClient, is_allowed_origin
 from vop.lib.crypto import digest
 from vop.lib.http import PlatformRequest, client_ip
 
@@ -115,7 +115,7 @@ def read_form(request: HttpRequest) -> Mapping[str, str]:
     return read_once(form)
 
 
-def identify_client(request: PlatformRequest, parameters: Mapping[str, str]) -> ClientProfile:
+def identify_client(request: PlatformRequest, parameters: Mapping[str, str]) -> KnownClient:
     """Return the client that makes a request; too many failures are told to slow down.
 
     A secret has 256 random bits, so guessing is hopeless with or without a limit: the limit

@@ -82,7 +82,7 @@ def _list_endpoints() -> Mapping[str, View]:
 def _read_locales(request: HttpRequest) -> str:
     """Return the languages of the authorization request that a page leads back to."""
     following = request.GET.get("next", "")
-    if not following.startswith(reverse("oidc_authorize")):
+    if not following or not following.startswith(reverse("oidc_authorize")):
         return ""
     try:
         return parse_qs(urlsplit(following).query).get("ui_locales", [""])[0]
@@ -97,7 +97,7 @@ def _is_page(response: HttpResponse) -> bool:
 def _find_target(request: HttpRequest) -> str:
     """Return the redirect URI of the authorization request that this page leads back to."""
     following = request.GET.get("next") or request.POST.get("next") or ""
-    if following.startswith(reverse("oidc_authorize")):
+    if following and following.startswith(reverse("oidc_authorize")):
         return _read_target(following)
     if settings.SESSION_COOKIE_NAME in request.COOKIES and not request.user.is_authenticated:
         # Later steps of a sign-in (a second factor, say) don't carry `next` in their address.

@@ -32,7 +32,7 @@ from oidc.models import (
     RefreshToken,
     SigningKey,
 )
-from services.access import BASIS, Basis, read_basis
+from services.access import BASIS, MACHINE_BASIS, Basis, MachineBasis, read_basis
 from services.queries import has_ground
 from vop.lib.statements import Parameter, Query, Together
 
@@ -92,20 +92,30 @@ def _build_client_with_secrets() -> "QuerySet[ClientProfile]":
             *_of("machine_company", _COMPANY_FIELDS),
         )
         .annotate(secret=FilteredRelation("secrets", condition=in_force))
-        .annotate(secret_digest=F("secret__digest"))
+        .annotate(secret_digest=F("secret__digest"), company_id=F("machine_company_id"))
     )
 
 
-_CLIENT_WITH_SECRETS = Query(_build_client_with_secrets)
+_KNOWN_CLIENT = Together(Query(_build_client_with_secrets), MACHINE_BASIS)
 
 
-def find_client_with_secrets(
-    client_id: str, *, at: datetime
-) -> tuple[ClientProfile, Collection[str]] | None:
-    """Return an enabled client and the digests of the secrets that hold, with one statement."""
-    rows: Sequence[Any] = _CLIENT_WITH_SECRETS.all(client_id=client_id, at=at)
-    digests = {row.secret_digest for row in rows if row.secret_digest is not None}
-    return (rows[0], digests) if rows else None
+@dataclass(frozen=True, slots=True)
+class KnownClient:
+    """An enabled client, the digests of the secrets that hold, and what a machine may rest on."""
+
+    profile: ClientProfile
+    secret_digests: Collection[str]
+    machine_basis: MachineBasis
+
+
+def find_known_client(client_id: str, *, at: datetime) -> KnownClient | None:
+    """Return an enabled client with all that its token request needs, with one statement."""
+    rows: Sequence[Any] = _KNOWN_CLIENT.all(client_id=client_id, at=at)
+    if not rows:
+        return None
+    profile, machine_basis = rows[0]
+    digests = {row.secret_digest for row, _basis in rows if row.secret_digest is not None}
+    return KnownClient(profile, digests, machine_basis)
 
 
 def list_signing_keys(*, at: datetime) -> Sequence[SigningKey]:

@@ -111,7 +111,7 @@ def sign_in(client: Client) -> Callable[[User], Client]:
     """Sign a person in without the form; the pages of signing in have tests of their own."""
 
     def _sign_in(user: User) -> Client:
-        client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+        client.force_login(user, backend="accounts.adapter.SignInBackend")
         return client
 
     return _sign_in

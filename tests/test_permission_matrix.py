@@ -57,7 +57,7 @@ from tests.matrix.services import FIRM_RULES
 ROOMS = (
     "vop", "accounts", "companies", "services", "oidc", "billing", "stats", "statuspage",
 )  # fmt: skip
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+BACKEND = "accounts.adapter.SignInBackend"
 ADMIN = "admin"
 PROVEN_STAFF = {STAFF, STAFF_WITH_GRANT}
 STAFF_KINDS = {*PROVEN_STAFF, STAFF_WITHOUT_SECOND_FACTOR}

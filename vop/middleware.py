@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import cast
 
+import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
@@ -61,7 +62,20 @@ class HealthMiddleware:
 
 
 class RequestLogMiddleware(RequestMiddleware):
-    """Log each request by its path: the query may hold an ID token, an address, a search."""
+    """Log each request once, when it is over, by its path.
+
+    The query may hold an ID token, an address, a search.
+    """
+
+    def prepare(self, request: HttpRequest) -> None:
+        request_id = cast("PlatformRequest", request).request_id
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        self.bind_user_id(request)
+
+    def handle_response(self, request: HttpRequest, response: HttpResponse) -> None:
+        user_agent = request.META.get("HTTP_USER_AGENT")
+        structlog.contextvars.bind_contextvars(user_agent=user_agent)
+        super().handle_response(request, response)
 
     @staticmethod
     def format_request(request: HttpRequest) -> str:
@@ -80,9 +94,6 @@ class RequestFactsMiddleware:
         facts = cast("PlatformRequest", request)
         facts.now = timezone.now()
         facts.request_id = request_id
-        # Where the structured log looks for it; Django keeps the headers once somebody read them.
-        request.META["HTTP_X_REQUEST_ID"] = request_id
-        vars(request).pop("headers", None)
         response = self.get_response(request)
         response.headers["X-Request-ID"] = request_id
         response.headers.setdefault("Permissions-Policy", settings.PERMISSIONS_POLICY)

@@ -6,12 +6,12 @@ from django.urls import include, path
 from vop import middleware, views
 
 urlpatterns = [
+    path("", include("oidc.urls")),  # first, because asked for most: resolving walks down this list
     path("", views.home, name="home"),
     path("c/<uuid:company_id>/", views.company_home, name="company_home"),
     path("", include("accounts.urls")),
     path("", include("companies.urls")),
     path("", include("services.urls")),
-    path("", include("oidc.urls")),
     path("", include("billing.urls")),
     path("", include("stats.urls")),
     path("language/", include("django.conf.urls.i18n")),

@@ -9,30 +9,29 @@ from oidc.models import AuthMethod, ClientProfile, UsedAssertion
 from oidc.protocol.client_auth import Credentials, verify_assertion
 from oidc.protocol.errors import ProtocolError, invalid_client
 from oidc.protocol.remote_keys import get_client_keys
-from oidc.queries import find_client_with_secrets
+from oidc.queries import KnownClient, find_known_client
 from vop.lib.crypto import digest
 from vop.lib.db import use_case
 
 logger = logging.getLogger(__name__)
 
 
-def authenticate_client(*, credentials: Credentials, now: datetime) -> ClientProfile:
+def authenticate_client(*, credentials: Credentials, now: datetime) -> KnownClient:
     """Return the client that showed its one registered proof.
 
     Raises: ProtocolError.
     """
-    found = find_client_with_secrets(credentials.client_id, at=now)
+    found = find_known_client(credentials.client_id, at=now)
     if found is None:  # perhaps a secret in the wrong place, so the log doesn't say what was sent
         logger.info("A client that is not registered was not authenticated")
         raise invalid_client("The client is unknown.")
-    client, digests = found
     try:
-        _check_proof(client, digests, credentials, now)
+        _check_proof(found.profile, found.secret_digests, credentials, now)
     except ProtocolError as error:
-        name = client.client_id_text
+        name = found.profile.client_id_text
         logger.info("Client %s was not authenticated: %s", name, error.description)
         raise
-    return client
+    return found
 
 
 def _check_proof(

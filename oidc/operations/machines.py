@@ -14,16 +14,24 @@ from oidc.operations.grants import make_token
 from oidc.operations.tokens import TokenSet
 from oidc.protocol.errors import ProtocolError
 from oidc.protocol.metadata import SCOPES
-from services.access import NoAccess, machine_access
+from services.access import MachineBasis, NoAccess, machine_access
 from vop.lib.crypto import digest
 from vop.lib.db import use_case
 from vop.lib.statements import write
 
 
 def issue_machine_token(
-    *, client: ClientProfile, scope: str, actor: Actor, now: datetime, jkt: str = ""
+    *,
+    client: ClientProfile,
+    scope: str,
+    actor: Actor,
+    now: datetime,
+    jkt: str = "",
+    basis: MachineBasis | None = None,
 ) -> TokenSet:
     """Give a machine a token for its company, as long as the company has the service.
+
+    The `basis` of that may have been read with the client, for the same instant.
 
     Raises: ProtocolError.
     """
@@ -31,7 +39,7 @@ def issue_machine_token(
     if company is None:
         raise ProtocolError("unauthorized_client", "The client is bound to no company.")
     scopes = _choose_scopes(client, scope)
-    access = machine_access(company, client.service, now)
+    access = machine_access(company, client.service, now, basis=basis)
     if isinstance(access, NoAccess):
         _audit_denial(client, company, access, actor, now)
         raise ProtocolError("unauthorized_client", f"No access: {access.reason.value}.")

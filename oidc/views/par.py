@@ -19,7 +19,7 @@ from vop.lib.http import PlatformRequest
 @provider_endpoint("POST", "OPTIONS")
 def push(request: PlatformRequest) -> HttpResponse:
     parameters = read_form(request)
-    client = identify_client(request, parameters)
+    client = identify_client(request, parameters).profile
     throttle_pushes(request, client)
     kept = read_pushed_parameters(parameters, client, at=request.now)
     kept = bind_to_key(kept, read_proof(request))

@@ -1,9 +1,11 @@
 """Who may use what: the one decision, what it rests on, and the gates of this room."""
 
 from services.access.decision import (
+    MACHINE_BASIS,
     REFUSAL_TEXTS,
     Access,
     Decision,
+    MachineBasis,
     NoAccess,
     access_in_session,
     effective_access,
@@ -21,11 +23,13 @@ from services.access.grounds import BASIS, Basis, Ground, Refusal, read_basis
 
 __all__ = [
     "BASIS",
+    "MACHINE_BASIS",
     "REFUSAL_TEXTS",
     "Access",
     "Basis",
     "Decision",
     "Ground",
+    "MachineBasis",
     "NoAccess",
     "Offer",
     "Refusal",

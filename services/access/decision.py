@@ -9,7 +9,7 @@ no dates: it holds for every instant asked about.
 """
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -92,12 +92,13 @@ class NoAccess:
 
 
 Decision: TypeAlias = Access | NoAccess
+MachineBasis: TypeAlias = Sequence[tuple[datetime | None]]  # when entitlements in force end
 _AT: Any = Parameter("at", DateTimeField())
-_ENDS = Query(
+MACHINE_BASIS = Query(
     lambda: (
         Entitlement.objects.in_force(_AT)
-        .for_company(Parameter("company", UUIDField()))
-        .filter(service=Parameter("service", UUIDField()))
+        .for_company(Parameter("company_id", UUIDField()))
+        .filter(service=Parameter("service_id", UUIDField()))
         .order_by("valid_from", "pk")
         .values_list("valid_until")
     )
@@ -151,13 +152,20 @@ def effective_access_to_each(
     return [(service, _decide(person, company, service, basis, at=at)) for service in services]
 
 
-def machine_access(company: Company, service: Service, at: datetime) -> Decision:
-    """Decide whether a service's machine may act for a company: there is no person to ask about."""
+def machine_access(
+    company: Company, service: Service, at: datetime, *, basis: MachineBasis | None = None
+) -> Decision:
+    """Decide whether a service's machine may act for a company: there is no person to ask about.
+
+    One query; none when its `basis` was read for these very three along with something else.
+    """
     if company.closed_at is not None and company.closed_at <= at:
         return NoAccess(Refusal.COMPANY_CLOSED)
     if not service.is_active:
         return NoAccess(Refusal.SERVICE_NOT_OFFERED)
-    ends = [end for (end,) in _ENDS.all(company=company.pk, service=service.pk, at=at)]
+    if basis is None:
+        basis = MACHINE_BASIS.all(company_id=company.pk, service_id=service.pk, at=at)
+    ends = [end for (end,) in basis]
     if not ends:
         return NoAccess(Refusal.NOT_ENTITLED)
     until = None if None in ends else max(end for end in ends if end)

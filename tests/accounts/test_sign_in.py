@@ -4,8 +4,11 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.contrib.auth import hashers
+from django.contrib.sessions.backends.base import CreateError, UpdateError
+from django.db import transaction
 from django.test import Client
 
+from accounts.adapter import SessionStore
 from accounts.models import Session, User
 from accounts.queries import get_authentication
 from auditlog.models import Event
@@ -226,3 +229,36 @@ def test_well_known_addresses_lead_on(client: Client, db: None) -> None:
     assert fields.keys() == {"Contact", "Expires", "Preferred-Languages", "Canonical"}
     assert fields["Contact"].startswith("mailto:")
     assert datetime.fromisoformat(fields["Expires"]) > datetime.now().astimezone()
+
+
+def test_session_that_was_ended_is_not_written_again(client: Client, alice: User) -> None:
+    post_login(client, alice.email)
+    store = client.session
+    assert isinstance(store, SessionStore)
+    store["more"] = 1
+    Session.objects.filter(user=alice).delete()  # from elsewhere, while a request is under way
+
+    with pytest.raises(UpdateError):
+        store.save()
+    assert not Session.objects.filter(user=alice).exists()
+
+
+def test_two_sessions_never_share_a_key(db: None) -> None:
+    first = SessionStore()
+    first.create()
+    second = SessionStore(first.session_key)
+
+    with pytest.raises(CreateError), transaction.atomic():
+        second.save(must_create=True)
+
+
+def test_session_keeps_what_is_written_to_it_and_its_owner(client: Client, alice: User) -> None:
+    post_login(client, alice.email)
+    before = Session.objects.get(user=alice)
+    store = client.session
+    store["more"] = 1
+    store.save()
+
+    after = Session.objects.get(user=alice)
+    assert (after.ref, after.signed_in_at) == (before.ref, before.signed_in_at)
+    assert SessionStore(after.session_key)["more"] == 1

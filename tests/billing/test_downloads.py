@@ -30,7 +30,7 @@ from tests.factories.billing import buy, make_vat_rate
 from tests.factories.companies import SYSTEM
 from vop.lib.clock import local_date
 
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+BACKEND = "accounts.adapter.SignInBackend"
 
 
 @pytest.fixture

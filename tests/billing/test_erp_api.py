@@ -208,9 +208,7 @@ def test_without_a_key_nothing_is_told(db: None, client: Client, shown: str) -> 
 def test_session_of_a_person_opens_nothing(
     client: Client, alice_in_acme: Membership, basis: InvoiceBasis
 ) -> None:
-    client.force_login(
-        alice_in_acme.user, backend="allauth.account.auth_backends.AuthenticationBackend"
-    )
+    client.force_login(alice_in_acme.user, backend="accounts.adapter.SignInBackend")
 
     assert client.get(reverse("billing:api_basis", args=[basis.pk])).status_code == 401
 

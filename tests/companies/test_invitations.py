@@ -131,7 +131,7 @@ def test_invited_person_with_an_account_accepts(client: Client, acme: Company, n
     assert page.status_code == 200
     assert "Alice Ek" in page.content.decode()
     assert f"/login/?next={path.replace('/', '%2F')}".replace(":", "%3A") in page.content.decode()
-    client.force_login(nils, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(nils, backend="accounts.adapter.SignInBackend")
     assert 'id="accept-invitation"' in client.get(path).content.decode()
     answer = client.post(f"{path}accept/")
 

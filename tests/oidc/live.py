@@ -37,7 +37,7 @@ class Browser:
 def open_browser(live_server: LiveServer, user: User) -> Browser:
     """A browser in which somebody has signed in."""
     signed_in = Client()
-    signed_in.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+    signed_in.force_login(user, backend="accounts.adapter.SignInBackend")
     name = django_settings.SESSION_COOKIE_NAME
     session = requests.Session()
     host = live_server.url.split("//")[1].split(":")[0]

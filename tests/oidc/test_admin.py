@@ -20,7 +20,7 @@ def desk(staff: User) -> Client:
     staff.is_superuser = True
     staff.save()
     client = Client()
-    client.force_login(staff, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(staff, backend="accounts.adapter.SignInBackend")
     session = client.session
     session["account_authentication_methods_user"] = str(staff.pk)
     session["account_authentication_methods"] = [

@@ -26,7 +26,7 @@ from tests.oidc.conftest import MakeRelyingParty
 from tests.oidc.relying_party import CALLBACK, SHOWN, Answer, RelyingParty, read_answer
 
 ISSUER = "http://localhost:8000/oidc"
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+BACKEND = "accounts.adapter.SignInBackend"
 STATE = "s" * 128
 Ask = Callable[..., Answer]
 

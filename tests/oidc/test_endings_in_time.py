@@ -42,7 +42,7 @@ MEMBERS: dict[str, Ending] = {
     "person": lambda _at: User.objects.filter(email=BOB).update(is_active=False),
 }
 BOB = "bob@exempel.se"
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+BACKEND = "accounts.adapter.SignInBackend"
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_mandate_that_runs_out_reaches_the_service_within_a_minute(
     rp = RelyingParty(profile, secret, sign_in(moa.user))
     end = Mandate.objects.get(pk=mandate.pk).valid_until
     with time_machine.travel(end - timedelta(minutes=1), tick=True):
-        rp.browser.force_login(moa.user, "allauth.account.auth_backends.AuthenticationBackend")
+        rp.browser.force_login(moa.user, "accounts.adapter.SignInBackend")
         body = rp.get_tokens(company=str(acme.pk), scope="openid offline_access")
 
     assert measure(rp, listener, body["access_token"], end) < LIMIT

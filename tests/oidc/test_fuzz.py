@@ -42,7 +42,7 @@ from tests.oidc.test_fapi2 import MakeFapi, make_fapi, make_request
 __all__ = ["make_fapi"]  # a fixture
 
 PARTS = 10
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+BACKEND = "accounts.adapter.SignInBackend"
 ISSUER = "http://localhost:8000/oidc"
 ENDPOINTS = [
     "authorize", "authorize", "authorize", "par", "token", "token", "userinfo", "introspect",

@@ -143,7 +143,7 @@ def sign_out(house: House) -> None:
 
 def change_password(house: House) -> None:
     second = Client()
-    second.force_login(house.bob, "allauth.account.auth_backends.AuthenticationBackend")
+    second.force_login(house.bob, "accounts.adapter.SignInBackend")
     session = second.session
     session["account_authentication_methods_user"] = str(house.bob.pk)
     session["account_authentication_methods"] = [

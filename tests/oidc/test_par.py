@@ -72,7 +72,7 @@ def test_person_may_sign_in_longer_than_a_pushed_request_waits(rp: RelyingParty,
     page = rp.browser.get(login.headers["Location"])
     assert "http://localhost:8002" in page.headers["Content-Security-Policy"]
     with time_machine.travel(datetime.now(UTC) + timedelta(minutes=5), tick=True):
-        rp.browser.force_login(bob, "allauth.account.auth_backends.AuthenticationBackend")
+        rp.browser.force_login(bob, "accounts.adapter.SignInBackend")
         assert_unusable(visit(rp, request_uri))
         assert_unusable(visit(rp, request_uri, vop_after="forged"))
         assert "code" in read_answer(rp.browser.get(following))
@@ -83,7 +83,7 @@ def test_person_may_take_an_hour_on_the_way_and_no_more(rp: RelyingParty, bob: A
     """Choosing a new password by mail, say; a proof of that long ago isn't fresh, though."""
     login = visit(rp, push(rp, prompt="login"))
     following = parse_qs(urlsplit(login.headers["Location"]).query)["next"][0]
-    backend = "allauth.account.auth_backends.AuthenticationBackend"
+    backend = "accounts.adapter.SignInBackend"
     with time_machine.travel(datetime.now(UTC) + timedelta(minutes=50), tick=True):
         rp.browser.force_login(bob, backend)
         again = rp.browser.get(following)
@@ -104,7 +104,7 @@ def test_pushed_prompt_is_kept_on_the_way(rp: RelyingParty, bob: Any) -> None:
     login = visit(rp, request_uri, prompt="none")
     following = parse_qs(urlsplit(login.headers["Location"]).query)["next"][0]
     with time_machine.travel(datetime.now(UTC) + timedelta(minutes=5), tick=True):
-        rp.browser.force_login(bob, "allauth.account.auth_backends.AuthenticationBackend")
+        rp.browser.force_login(bob, "accounts.adapter.SignInBackend")
         assert "code" in read_answer(rp.browser.get(following))
 
 

@@ -31,7 +31,7 @@ from tests.oidc.relying_party import RelyingParty
 THREADS = 8
 ROUNDS = int(os.environ.get("VOP_RACE_ROUNDS", "200"))
 
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+BACKEND = "accounts.adapter.SignInBackend"
 
 Action = Callable[[], Any]
 Race = Callable[[Action], list[Any]]

@@ -102,7 +102,7 @@ def test_row_14_prompt_login_ends_no_session_and_asks_for_a_proof_given_since(
     again = rp.browser.get(following)
     if again.headers["Location"].startswith(CONFIRM):  # signed in in an earlier second
         with time_machine.travel(datetime.now(UTC) + timedelta(seconds=2), tick=True):
-            rp.browser.force_login(bob, "allauth.account.auth_backends.AuthenticationBackend")
+            rp.browser.force_login(bob, "accounts.adapter.SignInBackend")
             again = rp.browser.get(following)
     assert "code" in read_answer(again)
 
@@ -120,7 +120,7 @@ def test_row_15_auth_time_is_this_sessions(rp: RelyingParty, bob: User) -> None:
     soon = datetime.now(UTC) + timedelta(hours=2)
     with time_machine.travel(soon, tick=True):
         other_browser = Client()
-        other_browser.force_login(bob, "allauth.account.auth_backends.AuthenticationBackend")
+        other_browser.force_login(bob, "accounts.adapter.SignInBackend")
         asked_again = rp.authorize(max_age="60")
         answer = read_answer(rp.authorize())
         claims = rp.read_id_token(rp.redeem(answer["code"]).json()["id_token"])
@@ -163,7 +163,7 @@ def test_row_18_select_account_and_max_age_zero_do_not_loop(rp: RelyingParty, bo
 
     with time_machine.travel(datetime.now(UTC) + timedelta(seconds=60), tick=True):
         following = follow_next(rp.authorize(max_age="0"))
-        rp.browser.force_login(bob, "allauth.account.auth_backends.AuthenticationBackend")
+        rp.browser.force_login(bob, "accounts.adapter.SignInBackend")
         time.sleep(1.1)
         assert "code" in read_answer(rp.browser.get(following))
 
@@ -282,7 +282,7 @@ def test_row_30_form_post_carries_every_answer(rp: RelyingParty) -> None:
 def test_row_30_id_token_hint_of_somebody_else_gives_no_code(rp: RelyingParty, alice: User) -> None:
     mine = rp.get_tokens()["id_token"]
     assert "code" in read_answer(rp.authorize(prompt="none", id_token_hint=mine))
-    rp.browser.force_login(alice, "allauth.account.auth_backends.AuthenticationBackend")
+    rp.browser.force_login(alice, "accounts.adapter.SignInBackend")
     answer = read_answer(rp.authorize(prompt="none", id_token_hint=mine))
     assert answer["error"] == "login_required"
     page = rp.authorize(id_token_hint=mine)

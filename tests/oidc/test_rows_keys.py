@@ -94,7 +94,7 @@ def test_row_26_rotation_leaves_no_gap(rp: RelyingParty, bob: User) -> None:
     assert jwt.get_unverified_header(rp.get_tokens()["id_token"])["kid"] == old_kid
 
     with time_machine.travel(datetime.now(UTC) + LEAD + timedelta(minutes=1), tick=True):
-        rp.browser.force_login(bob, "allauth.account.auth_backends.AuthenticationBackend")
+        rp.browser.force_login(bob, "accounts.adapter.SignInBackend")
         token = rp.get_tokens()["id_token"]
         assert jwt.get_unverified_header(token)["kid"] == told["kid"]
         assert rp.read_id_token(token)

@@ -16,7 +16,7 @@ from tests.factories.oidc import SIGNED_OUT
 from tests.oidc.relying_party import RelyingParty
 
 STATE = "s" * 128
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+BACKEND = "accounts.adapter.SignInBackend"
 
 
 def end(rp: RelyingParty, browser: Client | None = None, **parameters: str) -> Any:

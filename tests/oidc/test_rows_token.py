@@ -171,7 +171,7 @@ def test_row_10_changed_password_ends_the_grants_of_other_sessions(
 ) -> None:
     tokens = rp.get_tokens(scope=OFFLINE)
     other = Client()
-    other.force_login(bob, "allauth.account.auth_backends.AuthenticationBackend")
+    other.force_login(bob, "accounts.adapter.SignInBackend")
     browser = rp.browser
     if where == "elsewhere":  # and the session that the grant came of has long run out
         browser = other

@@ -169,12 +169,12 @@ def test_picker_answer_is_bound_to_the_person_and_the_session(
     pending = rp.authorize().context["pending"]
     answer = {"pending": pending, "company": str(acme.pk)}
     stranger = Client()
-    stranger.force_login(mallory, backend="allauth.account.auth_backends.AuthenticationBackend")
+    stranger.force_login(mallory, backend="accounts.adapter.SignInBackend")
 
     assert stranger.post("/oidc/authorize/company", answer).status_code == 400
     assert Client().post("/oidc/authorize/company", answer).status_code == 400
     elsewhere = Client()
-    elsewhere.force_login(bob, backend="allauth.account.auth_backends.AuthenticationBackend")
+    elsewhere.force_login(bob, backend="accounts.adapter.SignInBackend")
     assert elsewhere.post("/oidc/authorize/company", answer).status_code == 400
     strict = Client(enforce_csrf_checks=True)
     strict.cookies = rp.browser.cookies

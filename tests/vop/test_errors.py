@@ -56,7 +56,7 @@ def test_page_without_the_right_is_403(acme: Company, bob: User, sign_in: SignIn
 
 def test_form_that_is_too_old_is_told_so(acme: Company, alice: User) -> None:
     client = Client(enforce_csrf_checks=True)
-    client.force_login(alice, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(alice, backend="accounts.adapter.SignInBackend")
 
     response = client.post(reverse("services:give_seat", args=[acme.pk, "bokforing"]))
 

@@ -149,7 +149,7 @@ class Query(Generic[R]):
 
 
 class Together(Generic[R, S]):
-    """A query of at most one row, and what another finds by that row, by one statement.
+    """Rows of a query, each with what another finds by it, by one statement.
 
     The first gives model instances. Each parameter of the second that is an attribute of such an
     instance (a column of its own, or an annotation) takes its value from there.
@@ -160,25 +160,34 @@ class Together(Generic[R, S]):
         self._second = second
 
     def first(self, **values: Any) -> tuple[R, list[S]] | None:
-        """Return the row with what belongs to it, or nothing."""
+        """Return the first row with what belongs to it, or nothing."""
+        return next(iter(self.all(**values)), None)
+
+    def all(self, **values: Any) -> list[tuple[R, list[S]]]:
+        """Return the rows, each with what belongs to it."""
         if connections[DEFAULT_DB_ALIAS].vendor != "postgresql":
             return self._find_one_by_one(values)
         with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
             self._runnable.run(cursor, values)
             rows = cursor.fetchall()
-        if not rows:
-            return None
         one, two = self._first.select, self._second.select
         width = len(one.names)
-        found = [row[width + 1 :] for row in rows if row[width]]
-        return next(one.read([rows[0][:width]])), list(two.read(found)) if found else []
+        found: dict[Sequence[Any], list[Sequence[Any]]] = {}
+        for row in rows:
+            beside = found.setdefault(row[:width], [])
+            if row[width]:  # null when the second found nothing
+                beside.append(row[width + 1 :])
+        return [
+            (row, list(two.read(found[key])))
+            for key, row in zip(found, one.read([*found]), strict=True)
+        ]
 
-    def _find_one_by_one(self, values: Mapping[str, Any]) -> tuple[R, list[S]] | None:
-        row = self._first.first(**values)
-        if row is None:
-            return None
-        taken = {name: getattr(row, name) for name in self._linked if hasattr(row, name)}
-        return row, self._second.all(**{**values, **taken})
+    def _find_one_by_one(self, values: Mapping[str, Any]) -> list[tuple[R, list[S]]]:
+        found = []
+        for row in self._first.all(**values):
+            taken = {name: getattr(row, name) for name in self._linked if hasattr(row, name)}
+            found.append((row, self._second.all(**{**values, **taken})))
+        return found
 
     @functools.cached_property
     def _linked(self) -> Collection[str]:
