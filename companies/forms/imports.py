@@ -34,9 +34,15 @@ class ImportForm(forms.Form):
     text = forms.CharField(required=False, max_length=MOST_BYTES, widget=forms.HiddenInput)
     is_workbook = forms.BooleanField(required=False, widget=forms.HiddenInput)
 
+    def __init__(self, data: Any = None, files: Any = None) -> None:
+        super().__init__(data, files)
+        self.fields["file"].required = not self.data.get("text")  # that comes with the next step
+
     def clean(self) -> dict[str, Any]:
         """Read the table, whatever kind of file, coding and separator it has."""
         values: dict[str, Any] = super().clean() or {}
+        if self.errors:
+            return values
         file = values.get("file")
         try:
             # One byte more than allowed tells a file that is too large.

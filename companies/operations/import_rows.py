@@ -66,6 +66,8 @@ class ImportRow:
     starts_on: date | None
     last_day: date | None
     unread: tuple[str, ...]
+    number_as_written: str = ""
+    roles_as_written: str = ""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -152,6 +154,8 @@ class _Reader:
             starts_on=self._date(STARTS),
             last_day=self._date(LAST_DAY),
             unread=tuple(self._faults),
+            number_as_written=self._values.get(ORG_NUMBER, ""),
+            roles_as_written=self._values.get(ROLES, ""),
         )
 
     def _get(self, column: str, *, longest: int = 254) -> str:

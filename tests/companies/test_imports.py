@@ -250,3 +250,20 @@ def test_thousand_rows_take_few_queries() -> None:
     assert (report.companies, report.people, report.members) == (500, 1000, 1000)
     # SQLite takes at most 999 values in a statement, and so makes parts of each insert.
     assert len(queries) < (60 if connection.vendor == "postgresql" else 300)
+
+
+def test_wrong_row_is_shown_as_it_was_written(office: Client, acme: Company) -> None:
+    shown = office.post(
+        IMPORT, {"file": upload("Org number;E-mail;Roles\n123-45;a@exempel.se;kung\n")}
+    )
+
+    page = shown.content.decode()
+    assert "<td>123-45</td>" in page
+    assert "kung" in page
+
+
+def test_form_without_a_file_says_so(office: Client) -> None:
+    answer = office.post(IMPORT, {})
+
+    assert answer.status_code == 422
+    assert list(answer.context["form"].errors) == ["file"]
