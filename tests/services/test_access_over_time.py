@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from accounts.models import User
@@ -65,6 +65,7 @@ class History:
         return replace(self, **{part: Interval(interval.start, hour)})
 
 
+PARTS = ("membership", "role", "entitlement", "seat")
 histories = st.builds(History, intervals(), intervals(), intervals(), intervals())
 
 
@@ -124,8 +125,18 @@ def test_access_holds_exactly_while_all_it_rests_on_holds(rows: Rows, history: H
     assert rows.answers() == [history.allows(hour) for hour in range(HOURS + 1)]
 
 
+def ending(part: str) -> History:
+    """All of it from the first hour and for good, but one part, which ends at the fifth."""
+    always = dict.fromkeys(PARTS, Interval(0, None))
+    return History(**{**always, part: Interval(0, 5)})
+
+
 @with_rows
 @given(history=histories, hour=hours)
+@example(history=ending("membership"), hour=1)  # random histories seldom hold at all four
+@example(history=ending("role"), hour=1)
+@example(history=ending("entitlement"), hour=1)
+@example(history=ending("seat"), hour=1)
 def test_access_says_when_it_ends(rows: Rows, history: History, hour: int) -> None:
     rows.live(history)
     decision = rows.ask(hour)
@@ -144,7 +155,7 @@ def test_access_says_when_it_ends(rows: Rows, history: History, hour: int) -> No
 @with_rows
 @given(
     history=histories,
-    part=st.sampled_from(["membership", "role", "entitlement", "seat"]),
+    part=st.sampled_from(PARTS),
     hour=hours,
 )
 def test_ending_anything_shrinks_access_and_leaves_the_past(
