@@ -34,8 +34,10 @@ from billing.models import InvoiceBasis, Plan, RenewalNotice, Subscription
 from billing.operations import (
     PlanFacts,
     SellerFacts,
+    TermsFacts,
     approve_run,
     buy_plan,
+    publish_terms,
     save_plan,
     save_seller,
     set_price,
@@ -75,6 +77,9 @@ def make_catalogue() -> list[Plan]:
         vat_class="standard", country="SE", rate=Decimal(25), valid_from=date(1990, 7, 1),
         valid_to=None, actor=MAKER, now=long_ago,
     )  # fmt: skip
+    publish_terms(
+        facts=TermsFacts("bench", "Villkor", "Terms", date(2020, 1, 1)), actor=MAKER, now=long_ago
+    )
     save_seller(
         facts=SellerFacts(
             name="vop AB", org_number="559999-0013", vat_number="SE559999001301",

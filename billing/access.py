@@ -2,8 +2,8 @@
 
 import uuid
 
-from billing.models import BillingRun, InvoiceBasis, Plan, Subscription
-from billing.queries import get_plan
+from billing.models import BillingRun, InvoiceBasis, Plan, Subscription, Terms
+from billing.queries import get_plan, get_terms
 from companies.models import Company
 from services.models import Service
 from services.queries import get_service
@@ -73,6 +73,17 @@ def get_offered_plan(code: str) -> Plan:
     if plan is None:
         raise NotFound
     return plan
+
+
+def get_published_terms(version: str) -> Terms:
+    """Return a version of the terms of sale.
+
+    Raises: NotFound.
+    """
+    terms = get_terms(version)
+    if terms is None:
+        raise NotFound
+    return terms
 
 
 def get_service_of_plans(slug: str) -> Service | None:

@@ -50,6 +50,7 @@ class CatalogueEvent(EventType):
     PRICE_CHANGED = "price.changed", _("Price set"), _KEPT
     DISCOUNT_SET = "discount.set", _("Discount set"), _KEPT
     DISCOUNT_ENDED = "discount.ended", _("Discount ended"), _KEPT
+    TERMS_PUBLISHED = "terms.published", _("Terms of sale published"), _KEPT
     EXCHANGE_RATE_SET = "exchange_rate.set", _("Exchange rate set"), _KEPT
     VAT_RATE_CHANGED = "vat_rate.changed", _("VAT rate set"), _KEPT
     SELLER_CHANGED = "seller.changed", _("Seller changed"), _KEPT

@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("c/<uuid:company_id>/company/close/", views.close, name="close_company"),
     path("c/<uuid:company_id>/seats/", views.seat_matrix, name="seat_matrix"),
     path("c/<uuid:company_id>/seats/save/", views.save_seat_matrix, name="save_seat_matrix"),
+    path("c/<uuid:company_id>/terms/<slug:version>/", views.terms, name="terms"),
     path("c/<uuid:company_id>/subscriptions/", views.subscriptions, name="subscriptions"),
     path(
         "c/<uuid:company_id>/subscriptions/<uuid:subscription_id>/seats/",

@@ -17,6 +17,7 @@ from billing.forms import (
     PlanForm,
     PriceForm,
     SellerForm,
+    TermsForm,
     VatRateForm,
 )
 from billing.models import (
@@ -26,13 +27,16 @@ from billing.models import (
     Plan,
     Price,
     Seller,
+    Terms,
     VatNumberCheck,
     VatRate,
 )
 from billing.operations import (
     AccountFacts,
     SellerFacts,
+    TermsFacts,
     end_discount,
+    publish_terms,
     save_ledger_account,
     save_plan,
     save_seller,
@@ -151,6 +155,25 @@ class VatRateAdmin(OperationAdmin):
 
     def save(self, request: AnyRequest, form: VatRateForm, row: VatRate | None) -> VatRate:
         return set_vat_rate(**form.cleaned_data, actor=request.actor, now=request.now)
+
+
+@admin.register(Terms)
+class TermsAdmin(OperationAdmin):
+    """What buyers accept. A version is never changed: a new one takes over from its day."""
+
+    list_display = ["version", "valid_from", "sha256", "published_at"]
+    ordering = ["-valid_from"]
+    list_display_links = None
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def build_form(self, request: HttpRequest, row: Terms | None) -> forms.Form:
+        return TermsForm(_data(request), initial={"valid_from": timezone.localdate()})
+
+    def save(self, request: AnyRequest, form: TermsForm, row: Terms | None) -> Terms:
+        facts = TermsFacts(**form.cleaned_data)
+        return publish_terms(facts=facts, actor=request.actor, now=request.now)
 
 
 @admin.register(LedgerAccount)

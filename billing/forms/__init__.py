@@ -21,6 +21,7 @@ from billing.forms.catalogue import (
     PlanForm,
     PriceForm,
     SellerForm,
+    TermsForm,
     VatRateForm,
 )
 from billing.forms.clients import ClientFilterForm
@@ -48,5 +49,6 @@ __all__ = [
     "SeatMatrixForm",
     "SeatsForm",
     "SellerForm",
+    "TermsForm",
     "VatRateForm",
 ]

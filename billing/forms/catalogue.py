@@ -279,3 +279,16 @@ class SellerForm(forms.Form):
                 except DomainError as error:
                     self.add_error(name, str(error.message))
         return asked
+
+
+class TermsForm(forms.Form):
+    """A version of the terms of sale. It is never changed: publish another."""
+
+    version = forms.SlugField(label=_("Version"), max_length=20)
+    valid_from = forms.DateField(label=_("For purchases from"), widget=DateInput)
+    text_sv = forms.CharField(
+        label=_("Text in Swedish"), max_length=100_000, widget=forms.Textarea(attrs={"rows": 20})
+    )
+    text_en = forms.CharField(
+        label=_("Text in English"), max_length=100_000, widget=forms.Textarea(attrs={"rows": 20})
+    )

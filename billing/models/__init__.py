@@ -40,6 +40,7 @@ from billing.models.subscriptions import (
     SubscriptionQuerySet,
     told_by,
 )
+from billing.models.terms import Terms
 
 __all__ = [
     "BAS_ACCOUNTS",
@@ -78,6 +79,7 @@ __all__ = [
     "SubscriptionChange",
     "SubscriptionPayer",
     "SubscriptionQuerySet",
+    "Terms",
     "VatClass",
     "VatKey",
     "VatNumberCheck",

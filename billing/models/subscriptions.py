@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from auditlog.actors import Ref
 from billing import engine
 from billing.models.plans import Plan, Price
+from billing.models.terms import Terms
 from companies.models import Company
 from services.models import Entitlement
 from vop.lib.clock import local_midnight
@@ -279,6 +280,9 @@ class Order(UUIDModel):
     preview: Any = models.JSONField(_("as shown"))
     preview_sha256 = models.CharField(max_length=64)
     terms_version = models.CharField(_("terms"), max_length=20)
+    terms = models.ForeignKey(  # the text that was accepted; orders of before it was kept have none
+        Terms, on_delete=models.PROTECT, null=True, blank=True, related_name="orders"
+    )
     request_key = models.UUIDField(unique=True)
     placed_at = models.DateTimeField(_("placed"))
 

@@ -107,6 +107,7 @@ from billing.operations.subscriptions import (
     check_seats,
     undo_cancellation,
 )
+from billing.operations.terms import TermsFacts, VersionTakenError, publish_terms
 
 __all__ = [
     "AccountExistsError",
@@ -152,6 +153,8 @@ __all__ = [
     "SeatsUnchangedError",
     "SellerFacts",
     "SubscriptionOverError",
+    "TermsFacts",
+    "VersionTakenError",
     "WrongAmountError",
     "WrongOcrError",
     "acknowledge_basis",
@@ -178,6 +181,7 @@ __all__ = [
     "issue_erp_key",
     "plan_deliveries",
     "prepare_run",
+    "publish_terms",
     "purge_calls",
     "record_delivery_attempt",
     "record_vat_answer",

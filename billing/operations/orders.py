@@ -14,7 +14,7 @@ from billing.models import Order, Plan, Subscription, SubscriptionChange
 from billing.notifications import send_order_confirmation
 from billing.operations.gathering import Charge, bill_change
 from billing.operations.state import lock_companies, record_change
-from billing.queries import TERMS_VERSION, OrderPreview, get_plan, preview_order
+from billing.queries import OrderPreview, get_plan, preview_order
 from companies.models import Company, Membership
 from services.models import Entitlement
 from services.operations import entitle_company, seat_member
@@ -74,7 +74,8 @@ def buy_plan(
         quantity=preview.quantity,
         preview=preview.facts,
         preview_sha256=preview.sha256,
-        terms_version=TERMS_VERSION,
+        terms_version=preview.terms.version,
+        terms=preview.terms,
         request_key=request_key,
         placed_at=now,
     )

@@ -29,7 +29,9 @@ from billing.queries.catalogue import (
     Offer,
     PriceBook,
     describe_offer,
+    get_current_terms,
     get_plan,
+    get_terms,
     list_offers,
     list_other_plans,
     list_plan_offers,
@@ -74,7 +76,6 @@ from billing.queries.payers import (
     list_possible_payers,
 )
 from billing.queries.previews import (
-    TERMS_VERSION,
     OrderPreview,
     PlanPreview,
     SeatPreview,
@@ -136,7 +137,6 @@ from billing.queries.subscriptions import (
 __all__ = [
     "BATCH_SIZE",
     "LONGEST_APPROVAL",
-    "TERMS_VERSION",
     "Accounts",
     "BasisPage",
     "Check",
@@ -180,6 +180,7 @@ __all__ = [
     "find_oldest_unexplained",
     "get_basis_page",
     "get_current_seller",
+    "get_current_terms",
     "get_exchange_rate",
     "get_open_run",
     "get_payer_consent",
@@ -187,6 +188,7 @@ __all__ = [
     "get_receipt",
     "get_run",
     "get_run_totals",
+    "get_terms",
     "hash_batches",
     "is_anything_due",
     "is_client_of",

@@ -11,13 +11,14 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from billing import engine
-from billing.models import Discount, Plan, Subscription, VatRate
+from billing.models import Discount, Plan, Subscription, Terms, VatRate
 from companies.models import Company
 from services.models import Entitlement
 from vop.lib.clock import local_date
 from vop.lib.money import to_cents
 
 HAS_IT = _("The company has this service already.")
+NO_TERMS = _("There are no terms of sale right now. Contact us and we will help you.")
 NO_PRICE = _("This plan has no price right now. Contact us and we will help you.")
 
 
@@ -117,6 +118,16 @@ def list_plans() -> QuerySet[Plan]:
     return Plan.objects.select_related("service").by_service()
 
 
+def get_current_terms(day: date) -> Terms | None:
+    """Return the terms that buyers accept on a day."""
+    return Terms.objects.filter(valid_from__lte=day).order_by("-valid_from").first()
+
+
+def get_terms(version: str) -> Terms | None:
+    """Return a version of the terms."""
+    return Terms.objects.filter(version=version).first()
+
+
 def list_offers(company: Company, *, at: datetime) -> Sequence[Offer]:
     """List the catalogue as a company sees it."""
     plans = (
@@ -130,29 +141,35 @@ def list_offers(company: Company, *, at: datetime) -> Sequence[Offer]:
         .for_company(company.pk)
         .values_list("service_id", flat=True)
     )
-    return [_offer(plan, local_date(at), has_it=plan.service_id in owned) for plan in plans]
+    today = local_date(at)
+    missing = None if get_current_terms(today) else NO_TERMS
+    return [
+        _offer(plan, today, refusal=HAS_IT if plan.service_id in owned else missing)
+        for plan in plans
+    ]
 
 
 def list_plan_offers(plans: Sequence[Plan], *, at: datetime) -> Sequence[Offer]:
     """Return what plans cost somebody who changes to them today."""
-    return [_offer(plan, local_date(at), has_it=False) for plan in plans]
+    return [_offer(plan, local_date(at), refusal=None) for plan in plans]
 
 
 def describe_offer(company: Company, plan: Plan, *, at: datetime) -> Offer:
     """Return what a plan costs a company today, and why it can't be bought, if so."""
     owned = Entitlement.objects.not_ended(at).for_company(company.pk)
     has_it = owned.filter(service_id=plan.service_id).exists()
-    return _offer(plan, local_date(at), has_it=has_it)
+    missing = None if get_current_terms(local_date(at)) else NO_TERMS
+    return _offer(plan, local_date(at), refusal=HAS_IT if has_it else missing)
 
 
-def _offer(plan: Plan, today: date, *, has_it: bool) -> Offer:
+def _offer(plan: Plan, today: date, *, refusal: str | Promise | None) -> Offer:
     terms = plan.as_terms()
     try:
         price = terms.price_on(today, bought_on=today)
     except engine.NoPriceError:
         return Offer(plan, None, NO_PRICE)
     first_paid = today + timedelta(days=plan.trial_days)
-    return Offer(plan, price, HAS_IT if has_it else None, terms.discount_on(first_paid))
+    return Offer(plan, price, refusal, terms.discount_on(first_paid))
 
 
 def load_discounts(rows: Iterable[Discount]) -> Mapping[uuid.UUID, tuple[engine.Discount, ...]]:

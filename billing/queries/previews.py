@@ -4,16 +4,19 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 from billing import engine
-from billing.models import Plan, Subscription
-from billing.queries.catalogue import load_catalogue
+from billing.models import Plan, Subscription, Terms
+from billing.queries.catalogue import get_current_terms, load_catalogue
 from billing.queries.subscriptions import count_taken_seats, get_buyer, load_state
 from companies.models import Company
 from vop.lib.clock import local_date
 
-TERMS_VERSION: Final = "2026-11"
+
+class NoTermsError(engine.EngineError):
+    def __init__(self, day: date) -> None:
+        super().__init__(f"no terms of sale hold on {day}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,7 @@ class OrderPreview:
     """What a purchase costs now and at its first renewal, to the öre."""
 
     plan: Plan
+    terms: Terms
     quantity: int
     outcome: engine.Outcome
     now: engine.Totals
@@ -39,7 +43,8 @@ class OrderPreview:
             "plan": self.plan.code,
             "quantity": self.quantity,
             "currency": self.plan.currency,
-            "terms": TERMS_VERSION,
+            "terms": self.terms.version,
+            "terms_sha256": self.terms.sha256,
             "lines": [_describe(line) for line in self.outcome.lines],
             "now": _sums(self.now),
             "renews_on": str(self.renews_on),
@@ -91,9 +96,12 @@ class SeatPreview:
 def preview_order(company: Company, plan: Plan, quantity: int, *, at: datetime) -> OrderPreview:
     """Work out what a purchase made today would cost.
 
-    Raises: engine.EngineError when there is no price or VAT rate, or no seat.
+    Raises: engine.EngineError when there is no price, VAT rate, terms or seat.
     """
     today = local_date(at)
+    terms = get_current_terms(today)
+    if terms is None:
+        raise NoTermsError(today)
     catalogue = load_catalogue([plan])
     outcome = engine.subscribe(
         catalogue,
@@ -108,6 +116,7 @@ def preview_order(company: Company, plan: Plan, quantity: int, *, at: datetime) 
     renewal = engine.renew(catalogue, outcome.subscription, as_of=renews_on)
     return OrderPreview(
         plan=plan,
+        terms=terms,
         quantity=outcome.subscription.quantity,
         outcome=outcome,
         now=engine.total(outcome.lines, plan.currency),

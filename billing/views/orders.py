@@ -2,15 +2,16 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from billing import engine
-from billing.access import get_offered_plan, get_service_of_plans
+from billing.access import get_offered_plan, get_published_terms, get_service_of_plans
 from billing.forms import ConfirmOrderForm, OrderForm
 from billing.models import Order, Plan
 from billing.operations import NoSellerError, NotForSaleError, PreviewChangedError, buy_plan
-from billing.queries import TERMS_VERSION, describe_offer, list_offers, preview_order
+from billing.queries import describe_offer, list_offers, preview_order
 from companies.http import CompanyRequest, company_page
 from companies.models import Permission
 from services.operations import AlreadyEntitledError
@@ -62,6 +63,19 @@ def confirm_order(request: CompanyRequest, plan_code: str) -> HttpResponse:
     return redirect("billing:subscriptions", request.company.pk)
 
 
+@require_safe
+@company_page(Permission.BILLING_VIEW)
+def terms(request: CompanyRequest, version: str) -> HttpResponse:
+    """Show a version of the terms of sale, also one that held before."""
+    found = get_published_terms(version)
+    context = {
+        "company": request.company,
+        "terms": found,
+        "text": found.text_in(get_language() or "sv"),
+    }
+    return render(request, "billing/terms.html", context)
+
+
 def _place_order(request: CompanyRequest, plan: Plan, form: ConfirmOrderForm) -> Order:
     asked = form.cleaned_data
     return buy_plan(
@@ -103,7 +117,6 @@ def _render_preview(
         "preview": preview,
         "error": error,
         "asked": form.cleaned_data,
-        "terms_version": TERMS_VERSION,
         "form": ConfirmOrderForm.of(form, plan=plan, preview_sha256=preview.sha256),
     }
     return render(request, "billing/preview.html", context, status=422 if error else 200)

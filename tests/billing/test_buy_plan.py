@@ -21,7 +21,7 @@ from companies.models import Company, Membership
 from services.access import Access, effective_access
 from services.models import Entitlement, Service
 from services.operations import AlreadyEntitledError
-from tests.factories.billing import buy, make_plan, make_vat_rate
+from tests.factories.billing import buy, make_plan, make_terms, make_vat_rate
 from tests.factories.companies import SYSTEM
 from tests.factories.services import entitle, make_service
 from vop.lib import jobs
@@ -132,6 +132,7 @@ def test_nothing_is_sold_without_a_seller(
     db: None, alice_in_acme: Membership, now: datetime
 ) -> None:
     make_vat_rate()
+    make_terms()
     plan = make_plan(make_service())
 
     with pytest.raises(NoSellerError):

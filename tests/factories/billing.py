@@ -11,13 +11,16 @@ from billing.models import (
     RenewalNotice,
     Seller,
     Subscription,
+    Terms,
     VatRate,
 )
 from billing.operations import (
     PlanFacts,
     SellerFacts,
+    TermsFacts,
     buy_plan,
     change_seats,
+    publish_terms,
     save_plan,
     save_seller,
     set_price,
@@ -40,7 +43,17 @@ def make_seller(*, now: datetime = LONG_AGO) -> Seller:
         city="Stockholm",
         email="faktura@vop.example",
     )
+    make_terms(now=now)
     return save_seller(facts=facts, actor=SYSTEM, now=now)
+
+
+def make_terms(
+    version: str = "2020-01", *, valid_from: date = date(2020, 1, 1), now: datetime = LONG_AGO
+) -> Terms:
+    """Terms of sale; those that there are already stay."""
+    found = Terms.objects.filter(version=version).first()
+    facts = TermsFacts(version, "Villkor på svenska.", "Terms in English.", valid_from)
+    return found or publish_terms(facts=facts, actor=SYSTEM, now=now)
 
 
 def make_vat_rate(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from django.utils import timezone
 
-from billing.models import InvoiceBasis, Plan, Seller, Subscription
+from billing.models import InvoiceBasis, Plan, Seller, Subscription, Terms
 from companies.models import Permission
 from tests.factories.billing import buy, make_plan, make_seller, make_vat_rate
 from tests.factories.services import make_service
@@ -23,6 +23,7 @@ RULES: Mapping[str, Rule] = {
     "billing:seats": company(Permission.ORDER_CREATE, GET, POST),
     "billing:unused_seats": company(Permission.ORDER_CREATE, GET),
     "billing:confirm_seats": company(Permission.ORDER_CREATE, POST),
+    "billing:terms": company(Permission.BILLING_VIEW),
     "billing:plan": company(Permission.ORDER_CREATE, GET, POST),
     "billing:confirm_plan": company(Permission.ORDER_CREATE, POST),
     "billing:payer": company(Permission.ORDER_CREATE, GET, POST),
@@ -57,12 +58,18 @@ def _subscription(world: World) -> Subscription:
     return found or buy(world.membership("owner"), plan, now=timezone.now()).subscription
 
 
+def _terms(world: World) -> Terms:
+    _plan(world)
+    return Terms.objects.order_by("-valid_from")[0]
+
+
 def _basis(world: World) -> InvoiceBasis:
     _subscription(world)
     return InvoiceBasis.objects.filter(company=world.company).order_by("pk")[0]
 
 
 ARGUMENTS: Mapping[str, Lookup] = {
+    "version": lambda world: _terms(world).version,
     "plan_code": lambda world: _plan(world).code,
     "subscription_id": lambda world: _subscription(world).pk,
     "basis_id": lambda world: _basis(world).pk,

@@ -12,9 +12,11 @@ from billing.models import BillingRun, InvoiceBasis, Plan
 from billing.operations import (
     PlanFacts,
     SellerFacts,
+    TermsFacts,
     approve_basis,
     approve_run,
     buy_plan,
+    publish_terms,
     run_billing,
     save_plan,
     save_seller,
@@ -36,6 +38,24 @@ _KEPT_AS_DRAFT = timedelta(days=3)
 _APPROVER = "bo@vop.example"
 _INTERVAL_CODES = {"month": "manad", "year": "ar"}
 _INTERVAL_NAMES = {"month": "Månad", "year": "År"}
+_TERMS = TermsFacts(
+    version="2025-10",
+    text_sv=(
+        "Abonnemanget löper period för period tills det sägs upp. Det kan sägas upp när som helst"
+        " till slutet av den betalda perioden.\n\n"
+        "Priserna är utan moms. En ny prislista når den som redan har köpt först från den dag som"
+        " anges för tidigare köpare.\n\n"
+        "Uppgifterna i tjänsterna är kundens, också när abonnemanget är slut."
+    ),
+    text_en=(
+        "The subscription goes on period after period until it is cancelled. It can be cancelled"
+        " at any time, to the end of the paid period.\n\n"
+        "Prices are without VAT. A new price reaches those who have bought already only from the"
+        " day that is set for earlier buyers.\n\n"
+        "What is in the services belongs to the customer, also when the subscription has ended."
+    ),
+    valid_from=date(2025, 1, 1),
+)
 _YEARLY_DISCOUNT = Decimal(10)  # twelve months for the price of ten
 
 
@@ -92,6 +112,7 @@ def _make_catalogue(now: datetime) -> None:
         actor=SYSTEM,
         now=now,
     )
+    publish_terms(facts=_TERMS, actor=SYSTEM, now=now)
     set_vat_rate(
         vat_class="standard",
         country="SE",
