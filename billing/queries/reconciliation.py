@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from django.db.models import Count, Max, Q, Sum
+from django.db.models import Count, Exists, Max, OuterRef, Q, Sum
 from django.utils.functional import Promise
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
@@ -16,6 +16,7 @@ from billing.models import (
     BillingRun,
     BillingRunItem,
     InvoiceBasis,
+    RenewalNotice,
     Subscription,
     VatTotal,
 )
@@ -91,9 +92,14 @@ def _check_customers(run: BillingRun) -> list[Check]:
         .distinct()
         .count()
     )
+    told = RenewalNotice.objects.filter(
+        subscription=OuterRef("subscription"), renews_on=OuterRef("period_start")
+    )
+    untold = BasisLine.objects.filter(~Exists(told), run=run, reason=BasisLine.Reason.RENEWAL)
     return [
         Check(_("Customers due = billed + skipped + parked"), totals.due, accounted),
         Check(_("Customers still due without a reason"), 0, left),
+        Check(_("Renewals that nobody was told of"), 0, untold.count()),
     ]
 
 

@@ -1,9 +1,10 @@
 """What holds of money for every input: the numbers are those of the billing research.
 
-1-3 (periods tile, parts sum to the whole, boundaries increase), 5 (late = daily) and 10 (documents
-add up) stand in test_engine_properties; 4 (run twice, at once, killed) in test_races; 6 (preview =
-run), 11 (unbroken series) and 12 (issued bytes never change) in test_runs and test_approve_basis;
-16 (no float) in tests/architecture.
+1-3 (periods tile, parts sum to the whole, boundaries increase), 5 (late = daily), 10 and 13
+(documents add up, in one currency) stand in test_engine_properties; 4 (run twice), 6 (preview =
+run), 11 (unbroken series) and 12 (issued content keeps its hash), in the database, in
+test_run_properties; 4 at once and killed in test_races; 12 against every statement in
+test_approve_basis; 16 (no float) in tests/architecture.
 """
 
 from dataclasses import replace
