@@ -34,6 +34,7 @@ class Check:
     expected: int
     found: int
     waits: bool = False  # what isn't done yet needn't agree
+    is_amount: bool = False  # in the minor unit, all currencies together
 
     @property
     def holds(self) -> bool:
@@ -122,10 +123,10 @@ def _check_sums(run: BillingRun) -> list[Check]:
             batches["lines"],
             lines["count"],
         ),
-        Check(_("Net that the run counted = net of its lines"), nets, lines["net"]),
-        Check(_("Net of lines = net of bases"), on_bases["net"], bases["net"]),
-        Check(_("Net of bases = VAT bases"), bases["net"], vat["base"]),
-        Check(_("VAT of bases = VAT per rate"), bases["vat"], vat["vat"]),
+        Check(_("Net that the run counted = net of its lines"), nets, lines["net"], is_amount=True),
+        Check(_("Net of lines = net of bases"), on_bases["net"], bases["net"], is_amount=True),
+        Check(_("Net of bases = VAT bases"), bases["net"], vat["base"], is_amount=True),
+        Check(_("VAT of bases = VAT per rate"), bases["vat"], vat["vat"], is_amount=True),
     ]
 
 

@@ -19,6 +19,7 @@ from billing.models import BasisLine, InvoiceBasis
 from billing.queries import SeatPrice, SubscriptionRow
 from companies.models import Company
 from companies.models.numbers import format_org_number
+from vop.lib.money import MINUS, from_cents
 from vop.templatetags.ui import badge
 
 register = Library()
@@ -86,6 +87,13 @@ def event_address(company: Company, line: BasisLine, events: Mapping[uuid.UUID, 
     if event_id is None:
         return ""
     return f"{reverse('companies:log', args=[company.pk])}?before={event_id + 1}#event-{event_id}"
+
+
+@register.filter
+def amount(cents: int) -> str:
+    """An amount without its currency."""
+    text = format_decimal(from_cents(cents), format="#,##0.00", locale=_locale())
+    return text.replace("-", MINUS)
 
 
 @register.filter
