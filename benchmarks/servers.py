@@ -125,7 +125,8 @@ def start_postgres(yard: Yard, name: str) -> tuple[Running, str]:
         str(programs / "postgres"), "-D", str(data), "-k", str(folder), "-c", "listen_addresses=",
     ]  # fmt: skip
     server = yard.start(name, command, cwd=folder, user=user)
-    _wait(server, lambda: _can_connect(folder / ".s.PGSQL.5432"))
+    asked = [str(programs / "pg_isready"), "-q", "-h", str(folder), "-U", "vop", "-d", "postgres"]
+    _wait(server, lambda: subprocess.run(asked, check=False).returncode == 0)
     return server, f"postgres://vop@{quote(str(folder), safe='')}/postgres"  # it is there already
 
 
