@@ -32,10 +32,9 @@ from companies.operations import (
 )
 from companies.protocol import has_register
 from companies.queries import get_support_grant
-from companies.rendering import list_with_faults
 from vop.lib.admin import ReadOnlyInline
 from vop.lib.errors import DomainError, NotFound
-from vop.lib.tables import WORKBOOK, write_csv, write_workbook
+from vop.lib.tables import WORKBOOK, list_with_faults, write_csv, write_workbook
 
 MOST_SHOWN = 200  # rows of a file to import; the wrong ones come first
 

@@ -97,10 +97,11 @@ def list_recent_companies(user: User, *, at: datetime, limit: int = 5) -> Sequen
     last_through = through_firms.filter(mandate__client=OuterRef("pk")).order_by(
         F("last_used_at").desc(nulls_last=True), "pk"
     )
-    is_mine = Q(pk__in=own.values("company_id"))
+    # A union, not an "or": with that PostgreSQL looks at every company there is.
+    mine = own.values("company_id").union(through_firms.values("mandate__client_id"))
     return list(
         Company.objects.open()
-        .filter(is_mine | Q(pk__in=through_firms.values("mandate__client_id")))
+        .filter(pk__in=mine)
         .annotate(
             last_used=Coalesce(
                 Subquery(last_own.values("last_used_at")[:1]),

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from services.views import clients, firms, handover, mandates, requests, reviews, seats
+from services.views import bulk, clients, firms, handover, mandates, requests, reviews, seats
 
 app_name = "services"
 
@@ -16,6 +16,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_COMPANY}firms/people/<uuid:user_id>/block/", firms.block, name="block"),
     path(f"{_COMPANY}firms/blocks/<uuid:block_id>/end/", firms.unblock, name="unblock"),
     path(f"{_COMPANY}clients/ask/", requests.ask_client, name="ask_client"),
+    path(f"{_COMPANY}clients/ask-many/", bulk.request_many, name="request_many"),
+    path(f"{_COMPANY}clients/ask-many/send/", bulk.send_requests, name="send_requests"),
+    path(f"{_COMPANY}clients/ask-many/faults/", bulk.request_faults, name="request_faults"),
+    path(f"{_COMPANY}clients/assign-many/", bulk.assign_many, name="assign_many"),
+    path(f"{_COMPANY}clients/assign-many/do/", bulk.assign_all, name="assign_all"),
+    path(f"{_COMPANY}clients/assign-many/faults/", bulk.assign_faults, name="assign_faults"),
     path(f"{_COMPANY}clients/review/", reviews.review, name="review"),
     path(f"{_COMPANY}clients/review/keep/", reviews.keep, name="keep_reviewed"),
     path(f"{_COMPANY}clients/review/end/", reviews.end, name="end_reviewed"),

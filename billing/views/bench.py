@@ -14,11 +14,13 @@ from companies.events import MandateEvent
 from companies.http import CompanyRequest, company_page
 from companies.models import Permission
 from companies.operations import record_export
+from companies.queries import list_active_members
 from vop.lib.clock import local_date
 from vop.lib.errors import NotFound
 from vop.lib.tables import write_csv
 
 CLIENTS_PER_PAGE = 100
+SUGGESTIONS = 500
 
 
 @require_safe
@@ -37,6 +39,7 @@ def clients(request: CompanyRequest) -> HttpResponse:
         "is_narrowed": any(form.cleaned_data.values()),
         "query": request.GET.urlencode(),
         "may_ask": Permission.MANDATE_REQUEST in request.permissions,
+        "people": list_active_members(request.company.pk, at=request.now, limit=SUGGESTIONS),
         "may_assign": Permission.ASSIGNMENT_CREATE in request.permissions,
         "may_pay": Permission.ORDER_CREATE in request.permissions,
     }

@@ -43,7 +43,7 @@ from companies.operations.details import (
     update_company,
     update_invoice_address,
 )
-from companies.operations.drafts import Draft, DraftTable, read_drafts
+from companies.operations.drafts import Draft, DraftTable, read_drafts, simplify
 from companies.operations.import_rows import (
     MOST_ROWS,
     ImportColumnsError,
@@ -82,6 +82,8 @@ from companies.operations.mandate_rules import (
     StartLaterError,
     StartPassedError,
     TooLongError,
+    check_dates,
+    check_parties,
     check_terms,
     requesting_permission,
 )
@@ -149,6 +151,8 @@ from companies.operations.rules import (
     OwnMembershipError,
     OwnRolesError,
     RowsRefusedError,
+    check_may,
+    lock_companies,
     lock_company_for,
 )
 from companies.operations.support import (
@@ -242,9 +246,12 @@ __all__ = [
     "change_main_contact",
     "change_policy",
     "change_roles",
+    "check_dates",
     "check_import",
     "check_manages",
+    "check_may",
     "check_own_way_in",
+    "check_parties",
     "check_terms",
     "choose_client",
     "choose_company",
@@ -265,6 +272,7 @@ __all__ = [
     "invite_person",
     "keep_reviewed",
     "leave_company",
+    "lock_companies",
     "lock_company_for",
     "move_main_contact",
     "note_register_answer",
@@ -291,6 +299,7 @@ __all__ = [
     "set_last_day",
     "settle",
     "settle_overdue",
+    "simplify",
     "suspend_member",
     "take_up",
     "unblock_person",

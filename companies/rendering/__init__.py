@@ -4,7 +4,6 @@ from companies.rendering.log import LogRow, describe_each, list_cells, list_colu
 from companies.rendering.members import (
     list_member_cells,
     list_member_columns,
-    list_with_faults,
 )
 
 __all__ = [
@@ -14,5 +13,4 @@ __all__ = [
     "list_columns",
     "list_member_cells",
     "list_member_columns",
-    "list_with_faults",
 ]

@@ -1,13 +1,11 @@
 """How the list of members reads as lines of a file, and a file with its faults."""
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from django.utils.translation import gettext as _
 
 from companies.models import Membership
 from vop.lib.clock import local_date
-from vop.lib.tables import Line
 
 
 def list_member_columns() -> list[str]:
@@ -29,12 +27,3 @@ def list_member_cells(member: Membership, *, at: datetime) -> list[str]:
         str(member.last_day or ""),
         str(local_date(member.last_used_at)) if member.last_used_at else "",
     ]  # fmt: skip
-
-
-def list_with_faults(lines: Sequence[Line], faults: Mapping[int, str]) -> list[list[str]]:
-    """Return the rows of a file with what is wrong with each in a column after the last one."""
-    width = max((len(line.cells) for line in lines), default=0)
-    return [
-        [*line.cells, *[""] * (width - len(line.cells)), faults.get(line.number, "")]
-        for line in lines
-    ]

@@ -3,6 +3,15 @@
 Locks are taken from the ground up: company, membership, entitlement, each by its key.
 """
 
+from services.operations.bulk import (
+    RequestPlan,
+    assign_people,
+    plan_assignments,
+    plan_requests,
+    request_mandates,
+    sum_up,
+)
+from services.operations.bulk_rows import MOST_CLIENTS, ClientRow, ClientTable, read_clients
 from services.operations.catalogue import (
     NoDefaultRoleError,
     RoleFacts,
@@ -52,16 +61,20 @@ from services.operations.seats import (
 )
 
 __all__ = [
+    "MOST_CLIENTS",
     "AlreadyEntitledError",
     "AlreadySeatedError",
     "Answer",
     "Cell",
+    "ClientRow",
+    "ClientTable",
     "ForeignRoleError",
     "MemberGoneError",
     "NoDefaultRoleError",
     "NoSeatLeftError",
     "NotEntitledError",
     "NothingChosenError",
+    "RequestPlan",
     "RoleFacts",
     "SeatGoneError",
     "SeatRefusedError",
@@ -72,6 +85,7 @@ __all__ = [
     "TextChangedError",
     "WiderThanMandateError",
     "approve_mandate",
+    "assign_people",
     "assign_person",
     "assign_seat",
     "change_seat_limit",
@@ -84,11 +98,16 @@ __all__ = [
     "entitle_company",
     "follow_last_day",
     "move_seat",
+    "plan_assignments",
+    "plan_requests",
+    "read_clients",
     "record_opening",
     "release_seat",
     "release_seats_of",
     "request_mandate",
+    "request_mandates",
     "seat_member",
+    "sum_up",
     "update_service",
     "withdraw_service",
 ]

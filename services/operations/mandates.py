@@ -78,7 +78,30 @@ def request_mandate(
         raise NothingChosenError
     if not all(each.service.is_active for each in covered):
         raise ServiceNotOfferedError
-    consent = _agree(terms, covered, answer)
+    return send_request(
+        terms=terms,
+        covered=covered,
+        consent=_agree(terms, covered, answer),
+        acting=acting,
+        actor=actor,
+        now=now,
+    )
+
+
+@step
+def send_request(
+    *,
+    terms: MandateTerms,
+    covered: Collection[CoveredService],
+    consent: Consent,
+    acting: Membership,
+    actor: Actor,
+    now: datetime,
+) -> Mandate:
+    """Write a request and what it covers.
+
+    Raises: what `companies.operations.open_request` does.
+    """
     mandate = open_request(terms=terms, consent=consent, acting=acting, actor=actor, now=now)
     MandateItem.objects.bulk_create(
         MandateItem(mandate=mandate, service=each.service, package=package)
@@ -140,6 +163,32 @@ def assign_person(
 
     Raises: NothingChosenError, WiderThanMandateError, and what
     `companies.operations.open_assignment` does.
+    """
+    return assign_part(
+        mandate=mandate,
+        membership=membership,
+        chosen=chosen,
+        valid_until=valid_until,
+        acting=acting,
+        actor=actor,
+        now=now,
+    )
+
+
+@step
+def assign_part(
+    *,
+    mandate: Mandate,
+    membership: Membership,
+    chosen: Mapping[Service, Collection[Package]],
+    valid_until: datetime,
+    acting: Membership,
+    actor: Actor,
+    now: datetime,
+) -> Assignment:
+    """Do what `assign_person` does, as a part of something larger.
+
+    Raises: as `assign_person`.
     """
     if not any(chosen.values()):
         raise NothingChosenError

@@ -4,7 +4,7 @@ import csv
 import io
 import zipfile
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -166,6 +166,15 @@ def write_workbook(title: str, rows: Iterable[Sequence[str]]) -> bytes:
     sheet.set_column(0, 20, 22)
     book.close()
     return out.getvalue()
+
+
+def list_with_faults(lines: Sequence[Line], faults: Mapping[int, str]) -> list[list[str]]:
+    """Return the rows of a file with what is wrong with each in a column after the last one."""
+    width = max((len(line.cells) for line in lines), default=0)
+    return [
+        [*line.cells, *[""] * (width - len(line.cells)), faults.get(line.number, "")]
+        for line in lines
+    ]
 
 
 def defuse(cell: str) -> str:
