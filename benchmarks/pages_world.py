@@ -10,7 +10,7 @@ from uuid import uuid4
 from accounts.models import User
 from auditlog.actors import Actor
 from auditlog.operations import Entry, audit_each
-from billing.models import InvoiceBasis, Plan, Price, Subscription
+from billing.models import InvoiceBasis, Plan, Price, Subscription, Terms
 from companies.events import MemberEvent
 from companies.models import (
     Assignment,
@@ -37,6 +37,7 @@ from vop.lib.db import use_case
 START = datetime.now(UTC) - timedelta(days=40)
 END = START + timedelta(days=365)
 BATCH = 1000
+TERMS = "2020-01"
 _numbers = count(1)
 
 
@@ -93,6 +94,10 @@ def make_catalogue(services: int) -> list[ServiceRole]:
         )
         for plan in plans
     )
+    Terms.objects.create(
+        version=TERMS, text_sv="Villkor", text_en="Terms", valid_from=date(2020, 1, 1),
+        sha256="0" * 64, published_at=START,
+    )  # fmt: skip
     return roles
 
 
@@ -132,6 +137,7 @@ def make_subject(size: Size, roles: Sequence[ServiceRole], firms: Sequence[Compa
         "plan_code": Plan.objects.get(service=roles[-1].service).code,
         "subscription_id": subscription.pk,
         "basis_id": basis.pk,
+        "version": TERMS,
     }
     return Subject(company, company.main_contact.user, arguments)
 
