@@ -25,6 +25,7 @@ from companies.operations import (
     break_glass,
     change_lead,
     end_membership,
+    open_review,
     suspend_member,
 )
 from services.models import Package, Service
@@ -174,6 +175,7 @@ def give_mandate(
     )
     for kind in (ASSIGNED, BLOCKED):
         assign(mandate, members[kind], chosen, now=now)
+    open_review(firm=firm, now=now)
     boss = Membership.objects.get(company=company, user=people["owner"])
     block_person(company=company, user=people[BLOCKED], acting=boss, actor=SYSTEM, now=now)
     return mandate

@@ -111,11 +111,9 @@ def _tell(
         company=company,
         target=discount.ref,
         data={
-            "kind": discount.kind,
-            "value": discount.value,
-            "valid_from": discount.valid_from,
-            "valid_to": discount.valid_to,
-            "of": "plan" if subscription is None else "subscription",
+            discount.kind: f"{discount.value.normalize():f}",
+            "from": discount.valid_from,
+            "until": discount.valid_to,
         },
         also_visible_to=[] if subscription is None else [subscription.payer_id],
     )

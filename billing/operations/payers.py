@@ -177,7 +177,11 @@ def _move(
         now=now,
         company=subscription.company.ref,
         target=subscription.ref,
-        data={"from": str(former.pk), "to": str(payer.pk), "on": today, "change": str(change.pk)},
+        data={
+            "changes": {"payer": [former.name, payer.name]},
+            "from": today,
+            "change": str(change.pk),
+        },
         also_visible_to=_others(subscription, [former, payer]),
     )
     send_payer_changed(subscription, former=former, change_id=change.pk)

@@ -27,6 +27,7 @@ FIELD_LABELS: Mapping[str, str | Promise] = {
     "session_minutes": gettext_lazy("Minutes until a new proof"),
     "email_domains": gettext_lazy("E-mail domains"),
     "networks": gettext_lazy("Networks"),
+    "payer": gettext_lazy("Payer"),
 }
 KEYS: Mapping[str, str | Promise] = {
     "role": gettext_lazy("Role"),
@@ -47,6 +48,8 @@ KEYS: Mapping[str, str | Promise] = {
     "page": gettext_lazy("Page"),
     "ends": gettext_lazy("Ends"),
     "to": gettext_lazy("To"),
+    "percent": gettext_lazy("Discount in per cent"),
+    "amount": gettext_lazy("Discount, amount"),
     "net_cents": gettext_lazy("Amount before VAT"),
     "payable_cents": gettext_lazy("To pay"),
     "invoice_number": gettext_lazy("Invoice number"),
@@ -91,6 +94,7 @@ PAGES: Mapping[str, str | Promise] = {
     "billing:basis_pdf": gettext_lazy("an invoice basis as PDF"),
     "billing:clients": gettext_lazy("clients"),
     "billing:subscriptions": gettext_lazy("subscriptions"),
+    "billing:terms": gettext_lazy("the terms of sale"),
     "companies:details": gettext_lazy("company details"),
     "companies:log": gettext_lazy("the log"),
     "companies:member": gettext_lazy("a member"),

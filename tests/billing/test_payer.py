@@ -88,7 +88,7 @@ def test_firm_pays_from_the_day_and_what_was_billed_stays(
         firm, consent, date(2026, 12, 3), None,
     )  # fmt: skip
     [event] = Event.objects.for_company(acme.pk).filter(action="subscription.payer_changed")
-    assert (event.data["from"], event.data["to"]) == (str(acme.pk), str(firm.pk))
+    assert event.data["changes"]["payer"] == [acme.name, firm.name]
     assert Event.objects.for_company(firm.pk).filter(pk=event.pk).exists()
 
 

@@ -9,7 +9,7 @@ from django.test import Client
 
 from accounts.models import User
 from companies.models import Company, Membership
-from companies.rendering.words import KEYS, MARKS, PAGES
+from companies.rendering.words import FIELD_LABELS, KEYS, MARKS, PAGES
 from services.models import Service
 from services.operations import assign_seat
 from tests.factories.companies import SYSTEM, let_support_in
@@ -43,7 +43,7 @@ def list_keys(room: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_every_key_of_an_event_has_a_name(room: str) -> None:
-    known = {*KEYS, *MARKS, "changes", "fields"}
+    known = {*KEYS, *MARKS, *FIELD_LABELS, "changes", "fields"}
 
     assert sorted({key for key in list_keys(room) if key not in known}) == []
 
