@@ -25,3 +25,16 @@ def test_collector_is_as_before_when_the_work_fails() -> None:
         raise LookupError
 
     assert gc.get_threshold() == before
+
+
+def test_collector_is_itself_again_after_the_last_of_several() -> None:
+    usual = gc.get_threshold()
+    first, second = collect_rarely(), collect_rarely()
+    first.__enter__()
+    second.__enter__()
+    assert gc.get_threshold()[0] > usual[0]
+    first.__exit__(None, None, None)
+    assert gc.get_threshold()[0] > usual[0]
+    second.__exit__(None, None, None)
+    assert gc.get_threshold() == usual
+    assert gc.get_freeze_count() == 0
