@@ -39,6 +39,7 @@ class _TableForm(forms.Form):
 
     def __init__(self, data: Any = None, files: Any = None, *, firm: Company, **more: Any) -> None:
         super().__init__(data, files, **more)
+        self.fields["file"].required = not self.is_bound  # later the rows may come as text or ticks
         self._firm = firm
         self._table = ClientTable([], [])
 
