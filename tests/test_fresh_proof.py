@@ -4,6 +4,7 @@ import html
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,11 +14,12 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.queries import SESSION_FACTS
-from companies.models import Company, Invitation, Membership, Role
+from companies.models import Company, Invitation, Mandate, Membership, Role
 from services.models import Package
 from tests.factories.accounts import PASSWORD
 from tests.factories.mandates import ask_for, owner_of, terms_of
 from tests.factories.services import entitle, make_service
+from vop.lib.clock import local_date
 
 SignIn = Callable[[User], Client]
 
@@ -49,6 +51,21 @@ def approve(acme: Company, byra: Company, client: Client) -> Scene:
 
     path = f"/c/{acme.pk}/mandates/{mandate.pk}/approve/"
     return Scene(path, {"text_sha256": found[1]}, is_done, "Godkänn fullmakten")
+
+
+def give(acme: Company, byra: Company, client: Client) -> Scene:
+    entitle(acme, make_service())
+    path, today = f"/c/{acme.pk}/firms/ask/", local_date(timezone.now())
+    sent = {
+        "org_number": byra.org_number,
+        "first_day": today.isoformat(),
+        "last_day": (today + timedelta(days=300)).isoformat(),
+        "level_bokforing": "operate",
+    }
+    page = client.post(path, sent).content.decode()
+    found = re.search(r'name="text_sha256" value="([0-9a-f]{64})"', page)
+    assert found
+    return Scene(path, sent | {"text_sha256": found[1]}, Mandate.objects.exists, "Fråga byrån")
 
 
 def close(acme: Company, byra: Company, client: Client) -> Scene:
@@ -112,7 +129,7 @@ def hand_over(acme: Company, byra: Company, client: Client) -> Scene:
     )  # fmt: skip
 
 
-SCENES = [approve, close, set_rules, promote, invite_owner, invite_many, hand_over]
+SCENES = [approve, give, close, set_rules, promote, invite_owner, invite_many, hand_over]
 
 
 def grow_old(client: Client, minutes: int = 11) -> None:

@@ -37,3 +37,27 @@ def test_only_lib_opens_transactions() -> None:
         ]
 
     assert faults == []
+
+
+# What may happen only soon after a proof (design rule 3); when, its view knows: owners, say.
+SENSITIVE = {
+    "approve_mandate", "change_policy", "change_roles", "close_company", "end_with_handover",
+    "invite_people", "invite_person", "request_mandate",
+}  # fmt: skip
+
+
+def test_view_modules_that_do_what_is_sensitive_demand_a_fresh_proof() -> None:
+    found = set()
+    for file in list_files():
+        if not is_of(file, "views"):
+            continue
+        called = {
+            node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id
+            for node in ast.walk(parse(file))
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name)
+        }
+        found |= called & SENSITIVE
+        if called & SENSITIVE:
+            assert "demand_fresh_proof" in called, name(file)
+
+    assert found == SENSITIVE, "a name that nothing calls guards nothing"

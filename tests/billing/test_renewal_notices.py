@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.core import mail
+from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import F
 from django.test import Client
 from django.urls import reverse
@@ -41,6 +42,18 @@ def test_stages_are_at_most_half_a_period() -> None:
     assert stages_of(1) == (7,)
     assert stages_of(3) == (30, 7)
     assert stages_of(6) == stages_of(12) == (60, 30, 7)
+
+
+def test_notice_that_was_sent_never_changes(
+    alice_in_acme: Membership, plan: Plan, now: datetime
+) -> None:
+    buy(alice_in_acme, plan, now=now)
+    assert RenewalNotice.objects.exists()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        RenewalNotice.objects.update(net_cents=0)
+    # On SQLite a gate that isn't there refuses as well as a closed one does.
+    with pytest.raises(DatabaseError, match=r"never change|vop_retention"), transaction.atomic():
+        RenewalNotice.objects.all().delete()
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def list_keys(room: str) -> Iterator[str]:
                 continue
             given = {word.arg: word.value for word in node.keywords}
             data = given.get("data")
-            if node.func.id in {"audit", "audit_mandate"} and (
+            if node.func.id in {"audit", "Entry", "audit_mandate"} and (
                 "company" in given or node.func.id == "audit_mandate"
             ):
                 dicts = (
