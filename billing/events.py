@@ -19,6 +19,7 @@ class SubscriptionEvent(EventType):
         "subscription.references_changed",
         _("References on invoice bases changed"),
         _KEPT,
+        ("changes",),  # a reference is often somebody's name
     )
     PAYER_CHANGED = "subscription.payer_changed", _("Payer changed"), _KEPT
     RENEWED = "subscription.renewed", _("Subscription renewed"), _KEPT

@@ -100,7 +100,11 @@ def change_plan(
         now=now,
         company=locked.company.ref,
         target=locked.ref,
-        data={**facts, "change": str(change.pk), "net_cents": preview.now.net_cents},
+        data={
+            "changes": {"plan": [before.name, plan.name]},
+            "change": str(change.pk),
+            "net_cents": preview.now.net_cents,
+        },
         also_visible_to=[locked.payer_id],
     )
     return locked
@@ -150,7 +154,8 @@ def change_references(
     check_running(locked, now)
     before = {"po_number": locked.po_number, "reference": locked.reference}
     after = {"po_number": po_number, "reference": reference}
-    if before == after:
+    changes = {name: [before[name], new] for name, new in after.items() if before[name] != new}
+    if not changes:
         return locked
     locked.po_number, locked.reference = po_number, reference
     locked.save(update_fields=list(after))
@@ -160,7 +165,7 @@ def change_references(
         now=now,
         company=locked.company.ref,
         target=locked.ref,
-        data={name: [before[name], after[name]] for name in after},
+        data={"fields": sorted(changes), "changes": changes},
         also_visible_to=[locked.payer_id],
     )
     return locked

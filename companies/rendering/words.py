@@ -28,6 +28,9 @@ FIELD_LABELS: Mapping[str, str | Promise] = {
     "email_domains": gettext_lazy("E-mail domains"),
     "networks": gettext_lazy("Networks"),
     "payer": gettext_lazy("Payer"),
+    "plan": gettext_lazy("Plan"),
+    "po_number": gettext_lazy("Purchase-order number"),
+    "reference": gettext_lazy("Your reference"),
 }
 KEYS: Mapping[str, str | Promise] = {
     "role": gettext_lazy("Role"),
