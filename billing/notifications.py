@@ -1,32 +1,130 @@
 """The mails of billing."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 from django.urls import reverse
 
 from accounts.models import User
-from billing.models import Order, Subscription
-from billing.queries import DueNotice, OrderPreview
+from billing.models import Order, Plan, Subscription, SubscriptionChange
+from billing.queries import DueNotice, OrderPreview, PlanPreview, Reader, SeatPreview
 from companies.models import Company
 from vop.lib.mail import enqueue_mail
 
 _NAMED: Final = 50  # in one mail: a firm may pay for hundreds of clients
 
 
-def send_order_confirmation(order: Order, preview: OrderPreview) -> None:
-    """Confirm a purchase to the one who made it."""
+def send_order_confirmation(order: Order, preview: OrderPreview, readers: Sequence[Reader]) -> None:
+    """Confirm a purchase to the one who made it, and to who looks after what it costs."""
+    for reader in readers:
+        _send_change(
+            "order_confirmation",
+            order.subscription,
+            reader,
+            key=f"order-confirmation:{order.pk}:{reader.person.pk}",
+            context={
+                "order": order,
+                "preview": preview,
+                "is_buyer": reader.person.pk == order.placed_by_id,
+            },
+        )
+
+
+def send_seats_changed(
+    change: SubscriptionChange, preview: SeatPreview, readers: Sequence[Reader], *, doer: str
+) -> None:
+    """Confirm another number of seats, and what it costs."""
+    before, after = change.payload["from"], change.payload["to"]
+    for reader in readers:
+        _send_change(
+            "seats_changed",
+            change.subscription,
+            reader,
+            key=f"seats-changed:{change.pk}:{reader.person.pk}",
+            context={"doer": doer, "before": before, "after": after, "preview": preview},
+        )
+
+
+def send_plan_changed(
+    change: SubscriptionChange,
+    before: Plan,
+    preview: PlanPreview,
+    readers: Sequence[Reader],
+    *,
+    doer: str,
+) -> None:
+    """Confirm another plan: when it begins, and what it costs."""
+    for reader in readers:
+        _send_change(
+            "plan_changed",
+            change.subscription,
+            reader,
+            key=f"plan-changed:{change.pk}:{reader.person.pk}",
+            context={
+                "doer": doer,
+                "before": before,
+                "is_taken_back": before.pk == preview.plan.pk,
+                "preview": preview,
+            },
+        )
+
+
+def send_cancelled(change: SubscriptionChange, readers: Sequence[Reader], *, doer: str) -> None:
+    """Confirm a cancellation: the last day, and that it can be undone."""
+    last = change.subscription.cancel_on
+    is_over = last is not None and last <= change.effective_on
+    for reader in readers:
+        _send_change(
+            "cancelled",
+            change.subscription,
+            reader,
+            key=f"cancelled:{change.pk}:{reader.person.pk}",
+            context={"doer": doer, "is_over": is_over},
+        )
+
+
+def send_cancellation_undone(
+    change: SubscriptionChange, readers: Sequence[Reader], *, doer: str
+) -> None:
+    """Confirm that a subscription goes on after all."""
+    for reader in readers:
+        _send_change(
+            "cancellation_undone",
+            change.subscription,
+            reader,
+            key=f"cancellation-undone:{change.pk}:{reader.person.pk}",
+            context={"doer": doer},
+        )
+
+
+def _send_change(
+    template: str,
+    subscription: Subscription,
+    reader: Reader,
+    *,
+    key: str,
+    context: Mapping[str, Any],
+) -> None:
+    """Send a mail about a subscription; it leads to the page that the reader may open."""
+    company = subscription.company
+    is_own = reader.company.pk == company.pk
     enqueue_mail(
-        to=order.placed_by.email,
-        template="billing/order_confirmation",
-        language=order.placed_by.language,
-        key=f"order-confirmation:{order.pk}",
+        to=reader.person.email,
+        template=f"billing/{template}",
+        language=reader.person.language,
+        key=key,
         context={
-            "order": order,
-            "preview": preview,
-            "path": reverse("billing:subscriptions", args=[order.company_id]),
+            **context,
+            "name": reader.person.get_short_name(),
+            "company": company,
+            "subscription": subscription,
+            "plan": subscription.plan,
+            "is_own": is_own,
+            "path": reverse(
+                "billing:subscriptions" if is_own else "billing:bases", args=[reader.company.pk]
+            ),
         },
     )
 

@@ -14,10 +14,12 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.queries import SESSION_FACTS
+from billing.models import PayerConsent
 from companies.models import Company, Invitation, Mandate, Membership, Role
 from services.models import Package
-from tests.factories.accounts import PASSWORD
-from tests.factories.mandates import ask_for, owner_of, terms_of
+from tests.factories.accounts import PASSWORD, make_user
+from tests.factories.companies import make_company
+from tests.factories.mandates import ask_for, make_mandate, owner_of, terms_of
 from tests.factories.services import entitle, make_service
 from vop.lib.clock import local_date
 
@@ -129,7 +131,24 @@ def hand_over(acme: Company, byra: Company, client: Client) -> Scene:
     )  # fmt: skip
 
 
-SCENES = [approve, give, close, set_rules, promote, invite_owner, invite_many, hand_over]
+def agree_to_pay(acme: Company, byra: Company, client: Client) -> Scene:
+    acme.firm_kind = "accounting"
+    acme.save(update_fields=["firm_kind"])
+    payer_of = make_company(
+        name="Klient AB", owner=make_user(email="k@exempel.se"), org_number="5569876542"
+    )
+    mandate = make_mandate(payer_of, acme, {make_service(): [Package.READ]}, now=timezone.now())
+    path = f"/c/{acme.pk}/clients/{mandate.pk}/pay/"
+    page = client.get(path).content.decode()
+    found = re.search(r'name="text_sha256" value="([0-9a-f]{64})"', page)
+    assert found
+    sent = {"text_sha256": found[1]}
+    return Scene(path, sent, PayerConsent.objects.exists, "Gå med på att betala")
+
+
+SCENES = [
+    approve, give, close, set_rules, promote, invite_owner, invite_many, hand_over, agree_to_pay,
+]  # fmt: skip
 
 
 def grow_old(client: Client, minutes: int = 11) -> None:

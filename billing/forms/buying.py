@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from billing.models import (
     Plan,
 )
+from billing.operations import NotAgreedError
 from companies.models import Company, parse_org_number
 from services.operations import Cell
 from vop.lib.errors import DomainError
@@ -112,10 +113,32 @@ class OrderForm(forms.Form):
     )
     reference = forms.CharField(label=_("Your reference"), max_length=80, required=False)
 
-    def __init__(self, data: Any = None, *, plan: Plan) -> None:
-        super().__init__(data)
+    payer = forms.ChoiceField(
+        label=_("Who pays"),
+        widget=forms.RadioSelect,
+        help_text=_("The invoice basis goes to who pays."),
+        error_messages={"invalid_choice": NotAgreedError.message},
+    )
+
+    def __init__(self, data: Any = None, *, plan: Plan, payers: Sequence[Company]) -> None:
+        super().__init__(data, initial={"payer": str(payers[0].pk)})
+        self._payers = {str(payer.pk): payer for payer in payers}
         if not plan.is_per_seat:
             del self.fields["quantity"]
+        if len(payers) == 1 and "payer" not in self.data:  # nobody else has agreed to
+            del self.fields["payer"]
+        else:
+            self._offer_payers()
+
+    def _offer_payers(self) -> None:
+        payer = self.fields["payer"]
+        if isinstance(payer, forms.ChoiceField):
+            payer.choices = [(key, one.name) for key, one in self._payers.items()]
+
+    @property
+    def payer_asked(self) -> Company | None:
+        """The firm or company that was chosen to pay, once the form is valid; nobody was asked."""
+        return self._payers.get(self.cleaned_data.get("payer", ""))
 
     @property
     def quantity_asked(self) -> int:
@@ -133,17 +156,20 @@ class ConfirmForm(forms.Form):
 class ConfirmOrderForm(OrderForm, ConfirmForm):
     """The order form once more, unseen, with the preview that it gave."""
 
-    def __init__(self, data: Any = None, *, plan: Plan) -> None:
-        super().__init__(data, plan=plan)
+    def __init__(self, data: Any = None, *, plan: Plan, payers: Sequence[Company]) -> None:
+        super().__init__(data, plan=plan, payers=payers)
         for field in self.fields.values():
             field.widget = forms.HiddenInput()
 
     @classmethod
-    def of(cls, form: OrderForm, *, plan: Plan, preview_sha256: str) -> "ConfirmOrderForm":
+    def of(
+        cls, form: OrderForm, *, plan: Plan, payers: Sequence[Company], preview_sha256: str
+    ) -> "ConfirmOrderForm":
         """Return the form to confirm what was filled in, with a key of its own."""
         asked = {name: form.cleaned_data.get(name) for name in form.fields}
         key = asked.get("request_key") or uuid.uuid4()
-        return cls({**asked, "preview_sha256": preview_sha256, "request_key": str(key)}, plan=plan)
+        data = {**asked, "preview_sha256": preview_sha256, "request_key": str(key)}
+        return cls(data, plan=plan, payers=payers)
 
 
 class SeatsForm(forms.Form):

@@ -25,7 +25,11 @@ class PayerConsentQuerySet(models.QuerySet["PayerConsent"]):
 
 
 class PayerConsent(UUIDModel):
-    """A firm agrees to pay for what a client lets it pay for, until it withdraws."""
+    """A firm agrees to pay for what a client lets it pay for, until it withdraws.
+
+    It keeps the text that was shown, as a mandate's consent does; what was agreed to never changes
+    (migration 0021). Consents of before the text was kept have none.
+    """
 
     firm = models.ForeignKey(
         Company, on_delete=models.PROTECT, related_name="+", verbose_name=_("firm")
@@ -38,6 +42,11 @@ class PayerConsent(UUIDModel):
     )
     given_at = models.DateTimeField(_("given"))
     withdrawn_at = models.DateTimeField(_("withdrawn"), null=True, blank=True)
+    method = models.CharField(_("proved by"), max_length=60, blank=True, default="")
+    language = models.CharField(_("language"), max_length=5, blank=True, default="")
+    text_version = models.CharField(_("version of the text"), max_length=20, blank=True, default="")
+    text = models.TextField(_("text"), blank=True, default="")
+    text_sha256 = models.CharField(_("SHA-256 of the text"), max_length=64, blank=True, default="")
 
     objects = PayerConsentQuerySet.as_manager()
 
@@ -56,6 +65,10 @@ class PayerConsent(UUIDModel):
             models.CheckConstraint(
                 condition=Q(withdrawn_at=None) | Q(withdrawn_at__gte=F("given_at")),
                 name="consent_to_pay_is_withdrawn_after_it_was_given",
+            ),
+            models.CheckConstraint(
+                condition=Q(text="", text_sha256="") | (~Q(text="") & ~Q(text_sha256="")),
+                name="consent_to_pay_has_its_text_with_its_hash",
             ),
         ]
 

@@ -63,14 +63,15 @@ from billing.operations.issuing import (
 from billing.operations.lateness import warn_of_given_up, warn_of_late_run
 from billing.operations.notices import tell_renewals
 from billing.operations.orders import (
+    NotAgreedError,
     NotForSaleError,
     PreviewChangedError,
     buy_plan,
 )
 from billing.operations.payers import (
     AgreedAlreadyError,
+    ConsentTextChangedError,
     NoMandateError,
-    NotAgreedError,
     SamePayerError,
     follow_ended_mandate,
     follow_replaced_firm,
@@ -125,6 +126,7 @@ __all__ = [
     "CannotBePricedError",
     "Charge",
     "ConnectionFacts",
+    "ConsentTextChangedError",
     "InvoiceNumberTakenError",
     "MakerApprovesError",
     "MayNotAcknowledgeError",
@@ -176,7 +178,6 @@ __all__ = [
     "follow_ended_mandate",
     "follow_replaced_firm",
     "gather",
-    "gather_lines",
     "give_payer_consent",
     "issue_erp_key",
     "plan_deliveries",

@@ -1,7 +1,7 @@
 """Buying a plan."""
 
 import uuid
-from datetime import datetime
+from datetime import date, datetime
 
 from django.utils.translation import gettext_lazy as _
 
@@ -10,11 +10,24 @@ from auditlog.actors import Actor
 from auditlog.operations import audit
 from billing import engine
 from billing.events import OrderEvent, SubscriptionEvent
-from billing.models import Order, Plan, Subscription, SubscriptionChange
+from billing.models import (
+    Order,
+    PayerConsent,
+    Plan,
+    Subscription,
+    SubscriptionChange,
+    SubscriptionPayer,
+)
 from billing.notifications import send_order_confirmation
 from billing.operations.gathering import Charge, bill_change
 from billing.operations.state import lock_companies, record_change
-from billing.queries import OrderPreview, get_plan, preview_order
+from billing.queries import (
+    OrderPreview,
+    find_consent_of,
+    get_plan,
+    list_readers_of_change,
+    preview_order,
+)
 from companies.models import Company, Membership
 from services.models import Entitlement
 from services.operations import entitle_company, seat_member
@@ -26,6 +39,10 @@ from vop.lib.errors import DomainError
 
 class NotForSaleError(DomainError):
     message = _("This plan can't be bought right now. Choose another, or contact us.")
+
+
+class NotAgreedError(DomainError):
+    message = _("The firm hasn't agreed to pay for the company. Ask it to, then try again.")
 
 
 class PreviewChangedError(DomainError):
@@ -43,6 +60,7 @@ def buy_plan(
     request_key: uuid.UUID,
     actor: Actor,
     now: datetime,
+    payer: Company | None = None,
     seat_for: Membership | None = None,
     po_number: str = "",
     reference: str = "",
@@ -50,22 +68,27 @@ def buy_plan(
     """Buy what was previewed: subscription, access, basis line and confirmation in one.
 
     The same `request_key` again returns the first order, so that a double click buys once.
-    `seat_for` gives the buyer a seat at once.
+    `seat_for` gives the buyer a seat at once. A firm that has agreed to can be the `payer`: it
+    pays from the first line on.
 
-    Raises: NotForSaleError, PreviewChangedError, services.operations.AlreadyEntitledError,
-    NoSellerError.
+    Raises: NotForSaleError, NotAgreedError, PreviewChangedError,
+    services.operations.AlreadyEntitledError, NoSellerError.
     """
-    company = lock_companies(company.pk)[company.pk]
+    payer_id = company.pk if payer is None else payer.pk
+    locked = lock_companies(company.pk, payer_id)
+    company, payer = locked[company.pk], locked[payer_id]
     placed = Order.objects.filter(request_key=request_key, company=company).first()
     if placed is not None:
         return placed
     if company.closed_at is not None:  # while the preview was open
         raise NotForSaleError
-    preview = _preview_again(company, plan, quantity, now)
+    consent = _find_consent(company, payer, at=now)
+    preview = _preview_again(company, plan, quantity, payer, now)
     if preview.sha256 != preview_sha256:
         raise PreviewChangedError
     entitlement = _give_access(company, preview, seat_for, actor=actor, now=now)
     subscription = _start_subscription(company, preview, entitlement, po_number, reference)
+    _let_pay(subscription, consent, on=local_date(now))
     order = Order.objects.create(
         company=company,
         placed_by=buyer,
@@ -81,16 +104,29 @@ def buy_plan(
     )
     _tell_of_order(order, preview, actor=actor, now=now)
     _bill(order, preview, actor=actor, now=now)
-    send_order_confirmation(order, preview)
+    readers = list_readers_of_change(subscription, buyer, at=now)
+    send_order_confirmation(order, preview, readers)
     return order
 
 
-def _preview_again(company: Company, plan: Plan, quantity: int, now: datetime) -> OrderPreview:
+def _find_consent(company: Company, payer: Company, *, at: datetime) -> PayerConsent | None:
+    """Return what another payer has agreed to; a company pays for itself without."""
+    if payer.pk == company.pk:
+        return None
+    consent = find_consent_of(payer, company, at=at)
+    if consent is None:
+        raise NotAgreedError
+    return consent
+
+
+def _preview_again(
+    company: Company, plan: Plan, quantity: int, payer: Company, now: datetime
+) -> OrderPreview:
     offered = get_plan(plan.code)
     if offered is None:
         raise NotForSaleError
     try:
-        return preview_order(company, offered, quantity, at=now)
+        return preview_order(company, offered, quantity, payer=payer, at=now)
     except engine.EngineError as error:
         raise NotForSaleError from error
 
@@ -127,7 +163,7 @@ def _start_subscription(
     state = preview.outcome.subscription
     return Subscription.objects.create(
         company=company,
-        payer=company,
+        payer=preview.payer,
         plan=preview.plan,
         entitlement=entitlement,
         quantity=state.quantity,
@@ -142,6 +178,13 @@ def _start_subscription(
     )
 
 
+def _let_pay(subscription: Subscription, consent: PayerConsent | None, *, on: date) -> None:
+    if consent is not None:
+        SubscriptionPayer.objects.create(
+            subscription=subscription, payer=subscription.payer, consent=consent, valid_from=on
+        )
+
+
 def _bill(order: Order, preview: OrderPreview, *, actor: Actor, now: datetime) -> None:
     change = record_change(
         subscription=order.subscription,
@@ -154,7 +197,7 @@ def _bill(order: Order, preview: OrderPreview, *, actor: Actor, now: datetime) -
     )
     charge = Charge.of(
         order.subscription,
-        payer=order.company,
+        payer=preview.payer,
         currency=preview.plan.currency,
         lines=preview.outcome.lines,
         change_id=change.pk,
@@ -169,6 +212,9 @@ def _tell_of_order(order: Order, preview: OrderPreview, *, actor: Actor, now: da
         "currency": order.plan.currency,
         "net_cents": preview.now.net_cents,
     }
+    others = [preview.payer.pk] if preview.is_paid_by_other else []
+    if others:
+        data["payer"] = preview.payer.name
     audit(
         OrderEvent.PLACED,
         actor=actor,
@@ -176,6 +222,7 @@ def _tell_of_order(order: Order, preview: OrderPreview, *, actor: Actor, now: da
         company=order.company.ref,
         target=order.ref,
         data=data,
+        also_visible_to=others,
     )
     audit(
         SubscriptionEvent.CREATED,
@@ -184,4 +231,5 @@ def _tell_of_order(order: Order, preview: OrderPreview, *, actor: Actor, now: da
         company=order.company.ref,
         target=order.subscription.ref,
         data=data,
+        also_visible_to=others,
     )

@@ -17,6 +17,7 @@ from billing.events import PayerEvent, SubscriptionEvent
 from billing.models import PayerConsent, Subscription, SubscriptionChange, SubscriptionPayer
 from billing.notifications import send_payer_changed
 from billing.operations.gathering import Charge, bill_change
+from billing.operations.orders import NotAgreedError
 from billing.operations.renewals import catch_up
 from billing.operations.state import (
     STATE_FIELDS,
@@ -27,15 +28,19 @@ from billing.operations.state import (
     record_change,
 )
 from billing.operations.subscriptions import check_running
-from billing.queries import get_payer_consent, is_client_of, list_paid_for, load_catalogue
+from billing.queries import (
+    find_consent_of,
+    get_payer_consent,
+    is_client_of,
+    list_paid_for,
+    load_catalogue,
+)
+from billing.rendering import make_payer_consent
 from companies.models import Company, Mandate
+from services.operations import Answer
 from vop.lib.clock import local_date
 from vop.lib.db import step, use_case
 from vop.lib.errors import DomainError
-
-
-class NotAgreedError(DomainError):
-    message = _("The firm hasn't agreed to pay for the company. Ask it to, then try again.")
 
 
 class SamePayerError(DomainError):
@@ -50,20 +55,38 @@ class AgreedAlreadyError(DomainError):
     message = _("The firm has agreed to this already.")
 
 
+class ConsentTextChangedError(DomainError):
+    message = _("The text has changed since you read it. Read it again before you agree.")
+
+
 @use_case
 def give_payer_consent(
-    *, firm: Company, client: Company, person: User, actor: Actor, now: datetime
+    *, firm: Company, client: Company, answer: Answer, person: User, actor: Actor, now: datetime
 ) -> PayerConsent:
-    """Agree, for a firm, to pay for what a client lets it pay for.
+    """Agree, for a firm, to pay for what a client lets it pay for, as the text says that was read.
 
-    Raises: NoMandateError, AgreedAlreadyError.
+    Raises: NoMandateError, AgreedAlreadyError, ConsentTextChangedError.
     """
-    lock_companies(firm.pk, client.pk)
+    locked = lock_companies(firm.pk, client.pk)
+    firm, client = locked[firm.pk], locked[client.pk]
     if not is_client_of(client, firm, at=now):
         raise NoMandateError
     if get_payer_consent(firm, client) is not None:
         raise AgreedAlreadyError
-    consent = PayerConsent.objects.create(firm=firm, client=client, given_by=person, given_at=now)
+    read = make_payer_consent(firm, client, method=answer.method)
+    if read.sha256 != answer.text_sha256:
+        raise ConsentTextChangedError
+    consent = PayerConsent.objects.create(
+        firm=firm,
+        client=client,
+        given_by=person,
+        given_at=now,
+        method=read.method,
+        language=read.language,
+        text_version=read.version,
+        text=read.text,
+        text_sha256=read.sha256,
+    )
     _tell_of_consent(PayerEvent.CONSENT_GIVEN, consent, actor=actor, now=now)
     return consent
 
@@ -97,8 +120,8 @@ def set_payer(
         raise SamePayerError
     consent = None
     if payer.pk != locked.company_id:
-        consent = get_payer_consent(payer, locked.company)
-        if consent is None or not is_client_of(locked.company, payer, at=now):
+        consent = find_consent_of(payer, locked.company, at=now)
+        if consent is None:
             raise NotAgreedError
     _move(locked, payer, consent, actor=actor, now=now)
     return locked

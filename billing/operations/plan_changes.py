@@ -12,6 +12,7 @@ from auditlog.operations import audit
 from billing import engine
 from billing.events import SubscriptionEvent
 from billing.models import Plan, Subscription, SubscriptionChange
+from billing.notifications import send_plan_changed
 from billing.operations.gathering import Charge, bill_change
 from billing.operations.orders import NotForSaleError, PreviewChangedError
 from billing.operations.renewals import catch_up
@@ -24,7 +25,14 @@ from billing.operations.state import (
     record_change,
 )
 from billing.operations.subscriptions import CannotBePricedError, check_running
-from billing.queries import decide_plan, list_other_plans, load_catalogue, preview_plan
+from billing.queries import (
+    decide_plan,
+    find_doer,
+    list_other_plans,
+    list_readers_of_change,
+    load_catalogue,
+    preview_plan,
+)
 from vop.lib.clock import local_date
 from vop.lib.db import step, use_case
 from vop.lib.errors import DomainError
@@ -107,6 +115,8 @@ def change_plan(
         },
         also_visible_to=[locked.payer_id],
     )
+    readers = list_readers_of_change(locked, find_doer(actor), at=now)
+    send_plan_changed(change, before, preview, readers, doer=actor.label)
     return locked
 
 

@@ -13,6 +13,11 @@ from auditlog.operations import audit
 from billing import engine
 from billing.events import SubscriptionEvent
 from billing.models import Plan, Subscription, SubscriptionChange
+from billing.notifications import (
+    send_cancellation_undone,
+    send_cancelled,
+    send_seats_changed,
+)
 from billing.operations.gathering import Charge, bill_change
 from billing.operations.orders import PreviewChangedError
 from billing.operations.renewals import catch_up, end_subscription
@@ -25,8 +30,11 @@ from billing.operations.state import (
     record_change,
 )
 from billing.queries import (
+    Reader,
     count_taken_seats,
+    find_doer,
     is_waiting,
+    list_readers_of_change,
     load_catalogue,
     load_state,
     preview_seats,
@@ -110,7 +118,8 @@ def change_seats(
     plans = list_plans_of([locked])
     catalogue = load_catalogue(list(plans.values()))
     try:
-        if preview_seats(locked, quantity, at=now).sha256 != preview_sha256:
+        preview = preview_seats(locked, quantity, at=now)
+        if preview.sha256 != preview_sha256:
             raise PreviewChangedError
         caught = catch_up(locked, catalogue, on=today)
         outcome = engine.change_quantity(
@@ -133,6 +142,7 @@ def change_seats(
     follow_seats(subscription=locked, state=outcome.subscription, actor=actor, now=now)
     facts = {"from": before, "to": quantity, "net_cents": sum(x.net_cents for x in outcome.lines)}
     _audit(SubscriptionEvent.QUANTITY_CHANGED, locked, change, facts, actor=actor, now=now)
+    send_seats_changed(change, preview, _readers(locked, actor, now), doer=actor.label)
     return locked
 
 
@@ -165,6 +175,7 @@ def cancel_subscription(*, subscription: Subscription, actor: Actor, now: dateti
     _bill(locked, caught.lines, change, plans, actor=actor, now=now)
     if locked.status_on(today) is engine.Status.ENDED:  # what is paid ended yesterday
         end_subscription(subscription=locked, actor=actor, now=now)
+    send_cancelled(change, _readers(locked, actor, now), doer=actor.label)
     return locked
 
 
@@ -182,9 +193,10 @@ def undo_cancellation(*, subscription: Subscription, actor: Actor, now: datetime
     outcome = engine.undo_cancel(state, on=local_date(now))
     apply_state(locked, outcome.subscription, list_plans_of([locked]))
     locked.save(update_fields=STATE_FIELDS)
-    _record_and_audit(
+    change = _record_and_audit(
         locked, Kind.UNDO_CANCEL, SubscriptionEvent.CANCEL_UNDONE, actor=actor, now=now
     )
+    send_cancellation_undone(change, _readers(locked, actor, now), doer=actor.label)
     return locked
 
 
@@ -196,6 +208,10 @@ def check_running(subscription: Subscription, now: datetime) -> None:
     is_over = subscription.status_on(local_date(now)) is engine.Status.ENDED
     if is_over or subscription.entitlement.has_ended(now):  # staff can withdraw a service
         raise SubscriptionOverError
+
+
+def _readers(subscription: Subscription, actor: Actor, now: datetime) -> Sequence[Reader]:
+    return list_readers_of_change(subscription, find_doer(actor), at=now)
 
 
 def _record_and_audit(

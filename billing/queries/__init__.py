@@ -61,12 +61,16 @@ from billing.queries.exports import (
 )
 from billing.queries.notices import (
     DueNotice,
+    Reader,
+    find_doer,
     list_due_notices,
     list_payers_to_tell,
     list_people_to_tell,
+    list_readers_of_change,
     stages_of,
 )
 from billing.queries.payers import (
+    find_consent_of,
     get_payer_consent,
     is_client_of,
     list_agreed_clients,
@@ -155,6 +159,7 @@ __all__ = [
     "PlanPreview",
     "PriceBook",
     "PriceChange",
+    "Reader",
     "Renewal",
     "RunTotals",
     "SeatPreview",
@@ -175,6 +180,8 @@ __all__ = [
     "describe_offer",
     "describe_preview",
     "find_clients",
+    "find_consent_of",
+    "find_doer",
     "find_erp_key",
     "find_oldest_due",
     "find_oldest_unexplained",
@@ -223,6 +230,7 @@ __all__ = [
     "list_plan_offers",
     "list_plans",
     "list_possible_payers",
+    "list_readers_of_change",
     "list_run_bases",
     "list_running",
     "list_runs_on_their_way",

@@ -9,6 +9,8 @@ from typing import Final
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import User
+from accounts.queries import find_active_person
+from auditlog.actors import Actor
 from billing import engine
 from billing.models import Plan, RenewalNotice, Subscription
 from billing.queries.catalogue import PriceBook, load_price_book
@@ -36,6 +38,14 @@ class DueNotice:
     def currency(self) -> str:
         """What it is paid in."""
         return self.subscription.plan.currency
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who is told of something, and the company in which they can look at it."""
+
+    person: User
+    company: Company
 
 
 def stages_of(months: int) -> tuple[int, ...]:
@@ -90,6 +100,26 @@ def list_people_to_tell(company_id: uuid.UUID, *, at: datetime) -> Sequence[User
     if contact.is_active:
         people[contact.pk] = contact
     return sorted(people.values(), key=lambda user: (user.full_name, user.pk))
+
+
+def list_readers_of_change(
+    subscription: Subscription, doer: User | None, *, at: datetime
+) -> Sequence[Reader]:
+    """List whom a purchase or a change is confirmed to, each once, as a reader of one company.
+
+    That is who did it, and whoever gets the notices of the company and of who pays.
+    """
+    company, payer = subscription.company, subscription.payer
+    readers = {} if doer is None else {doer.pk: Reader(doer, company)}
+    for reader in dict.fromkeys([company, payer]):
+        for person in list_people_to_tell(reader.pk, at=at):
+            readers.setdefault(person.pk, Reader(person, reader))
+    return list(readers.values())
+
+
+def find_doer(actor: Actor) -> User | None:
+    """Return the person who acts, or nothing when the system does."""
+    return find_active_person(uuid.UUID(actor.id)) if actor.kind == "person" else None
 
 
 def _list_candidates(day: date) -> QuerySet[Subscription]:

@@ -13,7 +13,7 @@ from companies.models import Company, Mandate
 def get_payer_consent(firm: Company, client: Company) -> PayerConsent | None:
     """Return a firm's open consent to pay for a client."""
     consents = PayerConsent.objects.open().between(firm.pk, client.pk)
-    return consents.select_related("firm", "client").first()
+    return consents.select_related("firm", "client", "given_by").first()
 
 
 def is_client_of(client: Company, firm: Company, *, at: datetime) -> bool:
@@ -26,14 +26,19 @@ def list_paid_for(client: Company, *, by: Company) -> Sequence[Subscription]:
     return list(Subscription.objects.running().filter(company=client, payer=by).order_by("pk"))
 
 
-def list_possible_payers(subscription: Subscription, *, at: datetime) -> Sequence[Company]:
-    """List who may pay: the company itself, and its firms that have agreed to."""
-    agreed = PayerConsent.objects.open().filter(client=subscription.company_id)
-    under_mandate = Mandate.objects.in_force(at).filter(client=subscription.company_id)
+def find_consent_of(payer: Company, client: Company, *, at: datetime) -> PayerConsent | None:
+    """Return the consent under which a firm may pay for a client: none without a mandate."""
+    return get_payer_consent(payer, client) if is_client_of(client, payer, at=at) else None
+
+
+def list_possible_payers(company: Company, *, at: datetime) -> Sequence[Company]:
+    """List who may pay for a company: itself, and its firms that have agreed to."""
+    agreed = PayerConsent.objects.open().filter(client=company)
+    under_mandate = Mandate.objects.in_force(at).filter(client=company)
     firms = Company.objects.filter(
         pk__in=agreed.values("firm"), mandates_held__in=under_mandate
     ).distinct()
-    return [subscription.company, *firms.order_by("name", "pk")]
+    return [company, *firms.order_by("name", "pk")]
 
 
 def list_payer_history(subscription: Subscription) -> QuerySet[SubscriptionPayer]:

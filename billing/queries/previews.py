@@ -23,6 +23,8 @@ class NoTermsError(engine.EngineError):
 class OrderPreview:
     """What a purchase costs now and at its first renewal, to the öre."""
 
+    company: Company
+    payer: Company
     plan: Plan
     terms: Terms
     quantity: int
@@ -37,11 +39,17 @@ class OrderPreview:
         return self.outcome.lines[0] if self.outcome.lines else None
 
     @property
+    def is_paid_by_other(self) -> bool:
+        """Whether another company pays: its firm, which has agreed to."""
+        return self.payer.pk != self.company.pk
+
+    @property
     def facts(self) -> dict[str, Any]:
         """Everything that was shown, as JSON for the order."""
         return {
             "plan": self.plan.code,
             "quantity": self.quantity,
+            "payer": {"id": str(self.payer.pk), "name": self.payer.name},
             "currency": self.plan.currency,
             "terms": self.terms.version,
             "terms_sha256": self.terms.sha256,
@@ -93,8 +101,12 @@ class SeatPreview:
         )
 
 
-def preview_order(company: Company, plan: Plan, quantity: int, *, at: datetime) -> OrderPreview:
-    """Work out what a purchase made today would cost.
+def preview_order(
+    company: Company, plan: Plan, quantity: int, *, at: datetime, payer: Company | None = None
+) -> OrderPreview:
+    """Work out what a purchase made today would cost; the company pays unless told otherwise.
+
+    VAT follows who pays: a payer abroad is charged as its country and number say.
 
     Raises: engine.EngineError when there is no price, VAT rate, terms or seat.
     """
@@ -106,7 +118,7 @@ def preview_order(company: Company, plan: Plan, quantity: int, *, at: datetime) 
     outcome = engine.subscribe(
         catalogue,
         ref="",
-        buyer=get_buyer(company),
+        buyer=get_buyer(payer or company),
         plan=plan.code,
         quantity=quantity if plan.is_per_seat else 1,
         on=today,
@@ -115,6 +127,8 @@ def preview_order(company: Company, plan: Plan, quantity: int, *, at: datetime) 
     renews_on = outcome.subscription.billed_through
     renewal = engine.renew(catalogue, outcome.subscription, as_of=renews_on)
     return OrderPreview(
+        company=company,
+        payer=payer or company,
         plan=plan,
         terms=terms,
         quantity=outcome.subscription.quantity,

@@ -1,6 +1,7 @@
 """What leaves billing: the content of a basis, and that content in the formats of others."""
 
 from billing.rendering.clients import list_client_cells, list_client_columns
+from billing.rendering.consent import make_payer_consent
 from billing.rendering.content import (
     describe_content,
     describe_customer,
@@ -33,6 +34,7 @@ __all__ = [
     "hash_content",
     "list_client_cells",
     "list_client_columns",
+    "make_payer_consent",
     "make_signing_secret",
     "payment_reference",
     "render_pdf",

@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -10,10 +12,16 @@ from billing import engine
 from billing.access import get_offered_plan, get_published_terms, get_service_of_plans
 from billing.forms import ConfirmOrderForm, OrderForm
 from billing.models import Order, Plan
-from billing.operations import NoSellerError, NotForSaleError, PreviewChangedError, buy_plan
-from billing.queries import describe_offer, list_offers, preview_order
+from billing.operations import (
+    NoSellerError,
+    NotAgreedError,
+    NotForSaleError,
+    PreviewChangedError,
+    buy_plan,
+)
+from billing.queries import describe_offer, list_offers, list_possible_payers, preview_order
 from companies.http import CompanyRequest, company_page
-from companies.models import Permission
+from companies.models import Company, Permission
 from services.operations import AlreadyEntitledError
 from vop.lib.errors import DomainError
 
@@ -34,8 +42,8 @@ def buy(request: CompanyRequest, plan_code: str) -> HttpResponse:
         return redirect(f"{reverse('billing:catalogue', args=[request.company.pk])}#{service.slug}")
     plan = get_offered_plan(plan_code)
     if request.method != "POST":
-        return _render_form(request, plan, OrderForm(plan=plan))
-    form = OrderForm(request.POST, plan=plan)
+        return _render_form(request, plan, OrderForm(plan=plan, payers=_payers(request)))
+    form = OrderForm(request.POST, plan=plan, payers=_payers(request))
     if not form.is_valid():
         return _render_form(request, plan, form)
     return _render_preview(request, plan, form)
@@ -46,15 +54,17 @@ def buy(request: CompanyRequest, plan_code: str) -> HttpResponse:
 def confirm_order(request: CompanyRequest, plan_code: str) -> HttpResponse:
     """Buy what the preview showed."""
     plan = get_offered_plan(plan_code)
-    form = ConfirmOrderForm(request.POST, plan=plan)
+    form = ConfirmOrderForm(request.POST, plan=plan, payers=_payers(request))
     if not form.is_valid():
-        return _render_form(request, plan, OrderForm(request.POST, plan=plan))
+        return _render_form(
+            request, plan, OrderForm(request.POST, plan=plan, payers=_payers(request))
+        )
     try:
         order = _place_order(request, plan, form)
     except PreviewChangedError as error:
         return _render_preview(request, plan, form, error=error)
-    except (NotForSaleError, AlreadyEntitledError, NoSellerError) as error:
-        asked = OrderForm(request.POST, plan=plan)
+    except (NotForSaleError, NotAgreedError, AlreadyEntitledError, NoSellerError) as error:
+        asked = OrderForm(request.POST, plan=plan, payers=_payers(request))
         asked.add_error(None, str(error.message))
         return _render_form(request, plan, asked)
     messages.success(
@@ -76,12 +86,17 @@ def terms(request: CompanyRequest, version: str) -> HttpResponse:
     return render(request, "billing/terms.html", context)
 
 
+def _payers(request: CompanyRequest) -> Sequence[Company]:
+    return list_possible_payers(request.company, at=request.now)
+
+
 def _place_order(request: CompanyRequest, plan: Plan, form: ConfirmOrderForm) -> Order:
     asked = form.cleaned_data
     return buy_plan(
         company=request.company,
         plan=plan,
         quantity=form.quantity_asked,
+        payer=form.payer_asked,
         buyer=request.user,
         seat_for=request.membership if asked["take_seat"] else None,
         po_number=asked["po_number"],
@@ -107,7 +122,9 @@ def _render_preview(
     request: CompanyRequest, plan: Plan, form: OrderForm, *, error: DomainError | None = None
 ) -> HttpResponse:
     try:
-        preview = preview_order(request.company, plan, form.quantity_asked, at=request.now)
+        preview = preview_order(
+            request.company, plan, form.quantity_asked, payer=form.payer_asked, at=request.now
+        )
     except engine.EngineError:
         form.add_error(None, str(NotForSaleError.message))
         return _render_form(request, plan, form)
@@ -117,6 +134,8 @@ def _render_preview(
         "preview": preview,
         "error": error,
         "asked": form.cleaned_data,
-        "form": ConfirmOrderForm.of(form, plan=plan, preview_sha256=preview.sha256),
+        "form": ConfirmOrderForm.of(
+            form, plan=plan, payers=_payers(request), preview_sha256=preview.sha256
+        ),
     }
     return render(request, "billing/preview.html", context, status=422 if error else 200)

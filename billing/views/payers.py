@@ -7,10 +7,13 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.http import demand_fresh_proof
+from accounts.queries import get_authentication
 from billing.access import get_subscription_for
 from billing.forms import PayerForm
 from billing.operations import (
     AgreedAlreadyError,
+    ConsentTextChangedError,
     NoMandateError,
     NotAgreedError,
     SamePayerError,
@@ -20,15 +23,18 @@ from billing.operations import (
     withdraw_payer_consent,
 )
 from billing.queries import (
+    get_payer_consent,
     list_agreed_clients,
     list_mandates_to_pay_under,
     list_payer_history,
     list_possible_payers,
 )
+from billing.rendering import make_payer_consent
 from companies.access import get_held_mandate_for
 from companies.http import CompanyRequest, company_page
-from companies.models import Permission
-from vop.lib.errors import NotFound
+from companies.models import Mandate, Permission
+from services.operations import Answer
+from vop.lib.errors import DomainError, NotFound
 
 CLIENTS_PER_PAGE = 50
 
@@ -37,7 +43,7 @@ CLIENTS_PER_PAGE = 50
 def payer(request: CompanyRequest, subscription_id: uuid.UUID) -> HttpResponse:
     """Say who pays for a subscription: the company, or a firm that has agreed to."""
     subscription = get_subscription_for(request.company, subscription_id)
-    payers = list_possible_payers(subscription, at=request.now)
+    payers = list_possible_payers(request.company, at=request.now)
     data = request.POST if request.method == "POST" else None
     form = PayerForm(data, payers=payers, current=subscription.payer)
     if form.is_valid():
@@ -74,24 +80,26 @@ def payments(request: CompanyRequest) -> HttpResponse:
     return render(request, "billing/payments.html", context)
 
 
-@require_POST
 @company_page(Permission.ORDER_CREATE)
 def give_consent(request: CompanyRequest, mandate_id: uuid.UUID) -> HttpResponse:
-    """Agree to pay for a client."""
+    """Show what the firm agrees to when it pays for a client; then agree to that text."""
     mandate = get_held_mandate_for(request.company, mandate_id)
+    if request.method != "POST":
+        return _render_consent(request, mandate)
+    demand_fresh_proof(request, _("Agree to pay"))
     try:
         give_payer_consent(
             firm=mandate.firm,
             client=mandate.client,
+            answer=Answer(request.POST.get("text_sha256", ""), _read_method(request)),
             person=request.user,
             actor=request.actor,
             now=request.now,
         )
-    except (NoMandateError, AgreedAlreadyError) as error:
-        messages.error(request, str(error.message))
-    else:
-        told = _("You have agreed to pay for %(client)s. It now chooses for which subscriptions.")
-        messages.success(request, told % {"client": mandate.client.name})
+    except (NoMandateError, AgreedAlreadyError, ConsentTextChangedError) as error:
+        return _render_consent(request, mandate, error=error)
+    told = _("You have agreed to pay for %(client)s. It now chooses for which subscriptions.")
+    messages.success(request, told % {"client": mandate.client.name})
     return redirect("billing:payments", request.company.pk)
 
 
@@ -110,3 +118,25 @@ def withdraw_consent(request: CompanyRequest, mandate_id: uuid.UUID) -> HttpResp
         told = _("%(client)s pays for itself from today.")
         messages.success(request, told % {"client": mandate.client.name})
     return redirect("billing:payments", request.company.pk)
+
+
+def _read_method(request: CompanyRequest) -> str:
+    """Return how the person of this session proved who they are."""
+    return " ".join(get_authentication(request).amr)
+
+
+def _render_consent(
+    request: CompanyRequest, mandate: Mandate, *, error: DomainError | None = None
+) -> HttpResponse:
+    consent = get_payer_consent(mandate.firm, mandate.client)
+    offered = make_payer_consent(mandate.firm, mandate.client, method="")
+    context = {
+        "company": request.company,
+        "client": mandate.client,
+        "mandate": mandate,
+        "consent": consent,
+        "text": offered.text if consent is None else consent.text,
+        "text_sha256": offered.sha256 if consent is None else consent.text_sha256,
+        "error": error,
+    }
+    return render(request, "billing/payer_consent.html", context, status=422 if error else 200)

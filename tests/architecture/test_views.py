@@ -42,7 +42,7 @@ def test_only_lib_opens_transactions() -> None:
 # What may happen only soon after a proof (design rule 3); when, its view knows: owners, say.
 SENSITIVE = {
     "approve_mandate", "change_policy", "change_roles", "close_company", "end_with_handover",
-    "invite_people", "invite_person", "request_mandate",
+    "give_payer_consent", "invite_people", "invite_person", "request_mandate",
 }  # fmt: skip
 
 

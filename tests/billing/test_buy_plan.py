@@ -51,7 +51,7 @@ def test_purchase_gives_subscription_access_line_events_and_mail(
         told
     )
     jobs.run_all(now=timezone.now())
-    assert [message.to for message in mail.outbox] == [[alice.email]]
+    assert [message.to for message in mail.outbox] == [[alice.email]], "its main contact, once"
 
 
 def test_purchase_costs_what_was_previewed(

@@ -1,10 +1,12 @@
 """A firm pays in its client's place: with its consent, from a day on, until something ends it."""
 
+import hashlib
+import re
 from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.urls import reverse
 
 from accounts.models import User
@@ -13,6 +15,7 @@ from billing.models import BasisLine, InvoiceBasis, PayerConsent, Plan, Subscrip
 from billing.models import SubscriptionPayer as Payer
 from billing.operations import (
     AgreedAlreadyError,
+    ConsentTextChangedError,
     NoMandateError,
     NotAgreedError,
     SamePayerError,
@@ -21,10 +24,12 @@ from billing.operations import (
     set_payer,
     withdraw_payer_consent,
 )
+from billing.rendering import make_payer_consent
 from companies.models import Company, Mandate, Membership
 from companies.operations import end_mandate
 from companies.signals import firm_replaced
 from services.models import Package
+from services.operations import Answer
 from tests.billing.test_pages import SignIn
 from tests.concurrency import at_once
 from tests.factories.accounts import make_user
@@ -66,7 +71,15 @@ def mandate_of(client: Company, firm: Company, plan: Plan, *, now: datetime) -> 
 def agree(firm: Company, client: Company, *, now: datetime = AT) -> PayerConsent:
     contact = firm.main_contact
     assert contact is not None
-    return give_payer_consent(firm=firm, client=client, person=contact.user, actor=SYSTEM, now=now)
+    read = make_payer_consent(firm, client, method="pwd")
+    return give_payer_consent(
+        firm=firm,
+        client=client,
+        answer=Answer(read.sha256, read.method),
+        person=contact.user,
+        actor=SYSTEM,
+        now=now,
+    )
 
 
 def pay(subscription: Subscription, payer: Company, *, now: datetime = AT) -> Subscription:
@@ -125,6 +138,43 @@ def test_nobody_pays_without_having_agreed(
 
     subscription.refresh_from_db()
     assert subscription.payer == acme
+
+
+def test_consent_keeps_the_text_that_was_shown(
+    mandate: Mandate, firm: Company, acme: Company
+) -> None:
+    consent = agree(firm, acme)
+
+    assert firm.name in consent.text
+    assert acme.formatted_org_number in consent.text
+    assert consent.text_sha256 == hashlib.sha256(consent.text.encode()).hexdigest()
+    assert (consent.method, consent.language) == ("pwd", "sv")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        PayerConsent.objects.update(text="Byrån betalar allt.", text_sha256="0" * 64)
+    with pytest.raises(DatabaseError, match=r"never changes|vop_retention"), transaction.atomic():
+        PayerConsent.objects.all().delete()
+    withdraw_payer_consent(firm=firm, client=acme, actor=SYSTEM, now=AT)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        PayerConsent.objects.update(withdrawn_at=None)
+
+
+def test_consent_to_another_text_than_was_read_is_refused(
+    mandate: Mandate, firm: Company, acme: Company
+) -> None:
+    read = make_payer_consent(firm, acme, method="pwd")
+    Company.objects.filter(pk=acme.pk).update(name="Acme i likvidation AB")
+
+    with pytest.raises(ConsentTextChangedError):
+        give_payer_consent(
+            firm=firm,
+            client=acme,
+            answer=Answer(read.sha256, read.method),
+            person=firm.main_contact.user,
+            actor=SYSTEM,
+            now=AT,
+        )
+
+    assert not PayerConsent.objects.exists()
 
 
 def test_withdrawn_consent_lets_the_client_pay_again(
@@ -214,7 +264,14 @@ def test_firm_agrees_and_client_chooses_on_their_pages(
 
     browser = sign_in(firm.main_contact.user)
     assert mandate.client.name in browser.get(payments).content.decode()
-    assert browser.post(agreeing)["Location"] == payments
+    assert browser.post(agreeing).status_code == 422, "nobody agrees to what was not shown"
+    page_of_consent = browser.get(agreeing).content.decode()
+    assert mandate.client.name in page_of_consent
+    shown = re.search(r'name="text_sha256" value="([0-9a-f]{64})"', page_of_consent)
+    assert shown
+    assert browser.post(agreeing, {"text_sha256": shown[1]})["Location"] == payments
+    assert PayerConsent.objects.get().text_sha256 == shown[1]
+    assert shown[1] in browser.get(agreeing).content.decode(), "what was agreed stays to be read"
 
     client = sign_in(alice)
     assert firm.name in client.get(page).content.decode()

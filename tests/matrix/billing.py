@@ -28,7 +28,7 @@ RULES: Mapping[str, Rule] = {
     "billing:confirm_plan": company(Permission.ORDER_CREATE, POST),
     "billing:payer": company(Permission.ORDER_CREATE, GET, POST),
     "billing:payments": firm(Permission.ORDER_CREATE),
-    "billing:give_consent": firm(Permission.ORDER_CREATE, POST),
+    "billing:give_consent": firm(Permission.ORDER_CREATE, GET, POST),
     "billing:withdraw_consent": firm(Permission.ORDER_CREATE, POST),
     "billing:references": company(Permission.ORDER_CREATE, GET, POST),
     "billing:cancel": company(Permission.ORDER_CREATE, GET, POST),

@@ -5,6 +5,8 @@ import uuid
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from django.utils import translation
+
 from billing import engine
 from billing.models import Plan, Subscription
 from billing.operations import (
@@ -18,8 +20,10 @@ from billing.operations import (
     set_price,
 )
 from billing.queries import preview_plan
+from billing.rendering import make_payer_consent
 from companies.models import Company
 from services.models import Service
+from services.operations import Answer
 from vop.demo.people import SYSTEM, as_person, get_user, make_secret
 from vop.demo.timeline import Timeline
 from vop.demo.world import CLIENTS, FIRM, NORTHERN, SUNROSE, DemoCompany
@@ -133,14 +137,17 @@ def _refer(demo: DemoCompany, now: datetime) -> None:
 
 
 def _agree_to_pay(demo: DemoCompany, now: datetime) -> None:
-    owner = get_user(FIRM.owner)
-    give_payer_consent(
-        firm=_company(FIRM),
-        client=_company(demo),
-        person=owner,
-        actor=as_person(owner),
-        now=now,
-    )
+    owner, firm, client = get_user(FIRM.owner), _company(FIRM), _company(demo)
+    with translation.override("sv"):
+        text = make_payer_consent(firm, client, method="pwd")
+        give_payer_consent(
+            firm=firm,
+            client=client,
+            answer=Answer(text.sha256, text.method),
+            person=owner,
+            actor=as_person(owner),
+            now=now,
+        )
 
 
 def _let_firm_pay(demo: DemoCompany, now: datetime) -> None:
