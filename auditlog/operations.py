@@ -15,7 +15,7 @@ from auditlog.events import EventType, LogEvent
 from auditlog.models import Event, EventAudience, EventPersonal
 from vop.lib.bulk import insert_rows, reserve_keys
 from vop.lib.db import step, use_case
-from vop.lib.statements import write
+from vop.lib.statements import new_row, write
 
 _NOTHING = Ref("", "", "")
 
@@ -73,9 +73,9 @@ def describe_event(
         now=now,
         outcome=outcome,
     )
-    event = Event(**values)
-    audience = [EventAudience(event=event, company_id=reader) for reader in readers]
-    return [event, EventPersonal(event=event, **personal), *audience]
+    event = new_row(Event, **values)
+    audience = [new_row(EventAudience, event=event, company_id=each) for each in readers]
+    return [event, new_row(EventPersonal, event=event, **personal), *audience]
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,12 +58,13 @@ class ReviewProgress:
 _AT: Any = Parameter("at", DateTimeField())
 _USER = Parameter("user", UUIDField())
 # Asked at every sign-in to a service: compiled once (docs/performance.md).
-_MEMBERSHIPS_OF = Query(
+_MEMBERSHIPS_OF: Query[Any] = Query(
     lambda: (
         Membership.objects.in_force(_AT)
         .of_person(_USER)
         .filter(company__closed_at=None)
         .select_related("company")
+        .annotate(is_assigned=Exists(Assignment.objects.of_person(_USER)))
         .order_by(F("last_used_at").desc(nulls_last=True), "company__name", "pk")
     )
 )
@@ -164,8 +165,14 @@ def list_clients_of(user: User, *, at: datetime) -> Sequence[Assignment]:
 
 
 def list_workplaces(user: User, *, at: datetime) -> Sequence[Company]:
-    """List for whom a person may act: where they are a member, then their firms' clients."""
-    own = [membership.company for membership in _MEMBERSHIPS_OF.all(user=user.pk, at=at)]
+    """List for whom a person may act: where they are a member, then their firms' clients.
+
+    One query for a member whom no firm ever assigned to a client, otherwise two.
+    """
+    memberships = _MEMBERSHIPS_OF.all(user=user.pk, at=at)
+    own = [membership.company for membership in memberships]
+    if memberships and not memberships[0].is_assigned:
+        return own
     clients = [assignment.mandate.client for assignment in list_clients_of(user, at=at)]
     return list({company.pk: company for company in [*own, *clients]}.values())
 

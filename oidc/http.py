@@ -67,7 +67,11 @@ def provider_endpoint(*methods: str) -> Callable[[Endpoint], Callable[[HttpReque
         @csrf_exempt
         @functools.wraps(view)
         def wrapper(request: HttpRequest) -> HttpResponse:
-            if "OPTIONS" in methods and request.method == "OPTIONS" and "Origin" in request.headers:
+            if (
+                "OPTIONS" in methods
+                and request.method == "OPTIONS"
+                and "HTTP_ORIGIN" in request.META
+            ):
                 return _answer_preflight(request)
             if request.method not in methods or request.method == "OPTIONS":
                 allowed = {"Allow": ", ".join(methods)}
@@ -123,7 +127,7 @@ def identify_client(request: PlatformRequest, parameters: Mapping[str, str]) -> 
 
     Raises: ProtocolError.
     """
-    credentials = read_credentials(request.headers.get("Authorization", ""), parameters)
+    credentials = read_credentials(request.META.get("HTTP_AUTHORIZATION", ""), parameters)
     if "\0" in credentials.client_id:
         raise invalid_client("The client is unknown.")
     try:
@@ -168,7 +172,7 @@ def read_proof(request: PlatformRequest, *, token: str = "") -> str:
 
     Raises: ProtocolError.
     """
-    shown = request.headers.get("DPoP")
+    shown = request.META.get("HTTP_DPOP")
     if shown is None:
         return ""
     address = f"{settings.OIDC_ISSUER}/{request.path_info.removeprefix('/oidc/')}"
@@ -185,7 +189,7 @@ def client_actor(request: PlatformRequest, client: ClientProfile) -> Actor:
         id=client.client_id_text[:64],
         label=str(client.client.name),
         ip=client_ip(request, trusted_proxies=settings.TRUSTED_PROXY_COUNT),
-        user_agent=request.headers.get("User-Agent", ""),
+        user_agent=request.META.get("HTTP_USER_AGENT", ""),
         request_id=request.request_id,
     )
 
@@ -194,7 +198,7 @@ def allow_origin(
     request: HttpRequest, response: HttpResponse, client: ClientProfile | None
 ) -> HttpResponse:
     """Let the client's own pages read the answer, without cookies (row 34)."""
-    origin = request.headers.get("Origin")
+    origin = request.META.get("HTTP_ORIGIN")
     if origin:
         response.headers["Vary"] = "Origin"
     if origin and client and origin in map(origin_of, client.redirect_uris):
@@ -270,7 +274,7 @@ def show_frames(request: HttpRequest, frames: Sequence[str], following: str) -> 
 def _show_to_browser(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     """Let pages of any client's origin read an answer that names no client."""
     response.headers["Vary"] = "Origin"
-    origin = request.headers.get("Origin", "")
+    origin = request.META.get("HTTP_ORIGIN", "")
     if origin and "\0" not in origin and is_allowed_origin(origin):
         response.headers["Access-Control-Allow-Origin"] = origin
     return response

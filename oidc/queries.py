@@ -60,6 +60,11 @@ _GRANT_FIELDS = tuple(
     for field in Grant._meta.concrete_fields
     if field.name not in {"session_ref", "code_digest", "code_jkt", "revoked_reason"}
 )
+_USED_GRANT_FIELDS = tuple(  # once its code is spent
+    name
+    for name in _GRANT_FIELDS
+    if name not in {"redirect_uri", "nonce", "code_challenge", "code_expires_at", "redeemed_at"}
+)
 
 
 def _of(relation: str, fields: Sequence[str]) -> Sequence[str]:
@@ -123,7 +128,8 @@ def list_signing_keys(*, at: datetime) -> Sequence[SigningKey]:
     return list(SigningKey.objects.published(at).newest_first())
 
 
-# `person_id` and `company_id` name whose access is asked for with them, see services.access.BASIS.
+# `person_id`, `company_id` and `service_id` name whose access to what is asked for with them, see
+# services.access.BASIS.
 _GRANT_OF_CODE = Query(
     lambda: (
         Grant.objects.filter(code_digest=_DIGEST)
@@ -134,7 +140,7 @@ _GRANT_OF_CODE = Query(
             *_of("user", _PERSON_FIELDS),
             *_of("company", _COMPANY_FIELDS),
         )
-        .annotate(person_id=F("user_id"))
+        .annotate(person_id=F("user_id"), service_id=F("client__service_id"))
     )
 )
 _REFRESH_TOKEN = Query(
@@ -147,27 +153,29 @@ _REFRESH_TOKEN = Query(
             *_of("grant__user", _PERSON_FIELDS),
             *_of("grant__company", _COMPANY_FIELDS),
         )
-        .annotate(person_id=F("grant__user_id"), company_id=F("grant__company_id"))
+        .annotate(
+            person_id=F("grant__user_id"),
+            company_id=F("grant__company_id"),
+            service_id=F("grant__client__service_id"),
+        )
     )
 )
 _ACCESS_TOKEN = Query(
     lambda: (
         AccessToken.objects.filter(digest=_DIGEST)
-        .select_related(
-            "grant__user", "grant__company", "grant__client__service", "grant__client__client"
-        )
+        .select_related("grant__user", "grant__company", "grant__client__service")
         .only(
             *(field.name for field in AccessToken._meta.concrete_fields),
-            *_of("grant", _GRANT_FIELDS),
+            *_of("grant", _USED_GRANT_FIELDS),
             *_of("grant__user", _PERSON_FIELDS),
             *_of("grant__company", _COMPANY_FIELDS),
             *_of("grant__client", ("client", "service", "disabled_at", "customer_claims")),
             *_of("grant__client__service", _SERVICE_FIELDS),
-            *_of("grant__client__client", _LIBRARY_FIELDS),
         )
         .annotate(
             person_id=F("grant__user_id"),
             company_id=F("grant__company_id"),
+            service_id=F("grant__client__service_id"),
             is_email_verified=Exists(
                 EmailAddress.objects.filter(
                     user=OuterRef("grant__user"),
@@ -185,12 +193,12 @@ _ACCESS_TOKEN_WITH_BASIS = Together(_ACCESS_TOKEN, BASIS)
 
 def find_grant_of_code(code_digest: str, *, at: datetime) -> tuple[Grant, Basis] | None:
     """Return the grant of a code, with person and company, and what their access rests on."""
-    return _with_basis(_GRANT_OF_CODE_WITH_BASIS.first(digest=code_digest, at=at))
+    return _with_basis(_GRANT_OF_CODE_WITH_BASIS.first(digest=code_digest, at=at), at)
 
 
 def find_refresh_token(digest: str, *, at: datetime) -> tuple[RefreshToken, Basis] | None:
     """Return a refresh token with grant, person and company, and what their access rests on."""
-    return _with_basis(_REFRESH_TOKEN_WITH_BASIS.first(digest=digest, at=at))
+    return _with_basis(_REFRESH_TOKEN_WITH_BASIS.first(digest=digest, at=at), at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,15 +212,16 @@ class ShownToken:
 
 def find_access_token(digest: str, *, at: datetime) -> ShownToken | None:
     """Return an access token with everything that decides whether it holds."""
-    found: Any = _ACCESS_TOKEN_WITH_BASIS.first(digest=digest, at=at)
+    found = _with_basis(_ACCESS_TOKEN_WITH_BASIS.first(digest=digest, at=at), at)
+    return ShownToken(*found, found[0].is_email_verified) if found else None
+
+
+def _with_basis(found: tuple[Any, list[Any]] | None, at: datetime) -> tuple[Any, Basis] | None:
     if found is None:
         return None
-    token, rows = found
-    return ShownToken(token, read_basis(rows), token.is_email_verified)
-
-
-def _with_basis(found: tuple[R, list[Any]] | None) -> tuple[R, Basis] | None:
-    return (found[0], read_basis(found[1])) if found else None
+    row, basis = found
+    asked = {"person_id": row.person_id, "company_id": row.company_id, "at": at}
+    return row, read_basis(basis, **asked)
 
 
 def find_pushed_request(digest: str) -> PushedRequest | None:

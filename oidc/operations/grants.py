@@ -37,7 +37,7 @@ from oidc.queries import list_grants_in_doubt
 from services.access import Access
 from vop.lib.crypto import digest
 from vop.lib.db import step, use_case
-from vop.lib.statements import Parameter, Update, write
+from vop.lib.statements import Parameter, Update, new_row, write
 
 REFRESH_ABSOLUTE = timedelta(days=90)
 CONSENT_LASTS = timedelta(days=365)
@@ -100,7 +100,8 @@ def grant_authorization(
     code_ends = now + timedelta(seconds=settings.OIDC_CODE_EXPIRE)
     token_ends = code_ends + timedelta(seconds=settings.OIDC_TOKEN_EXPIRE)
     refreshes = gets_refresh_token(client, asked.scopes)
-    grant = Grant(
+    grant = new_row(
+        Grant,
         client=client,
         user=user,
         company=company,

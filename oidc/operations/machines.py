@@ -17,7 +17,7 @@ from oidc.protocol.metadata import SCOPES
 from services.access import MachineBasis, NoAccess, machine_access
 from vop.lib.crypto import digest
 from vop.lib.db import use_case
-from vop.lib.statements import write
+from vop.lib.statements import new_row, write
 
 
 def issue_machine_token(
@@ -47,7 +47,8 @@ def issue_machine_token(
     ends = now + timedelta(seconds=settings.OIDC_TOKEN_EXPIRE)
     ends = min(ends, access.until or ends)
     scope = " ".join(sorted(scopes))
-    row = MachineToken(
+    row = new_row(
+        MachineToken,
         digest=digest(token),
         client=client,
         company=company,

@@ -37,7 +37,7 @@ from oidc.queries import find_grant_of_code, find_refresh_token
 from services.access import Access, Basis
 from vop.lib.crypto import digest
 from vop.lib.db import step, use_case
-from vop.lib.statements import Parameter, Update, write
+from vop.lib.statements import Parameter, Update, new_row, write
 
 logger = logging.getLogger(__name__)
 
@@ -205,7 +205,8 @@ class _Issue:
         """Make a refresh token as well."""
         token = make_token()
         self.tokens = replace(self.tokens, refresh_token=token)
-        row = RefreshToken(
+        row = new_row(
+            RefreshToken,
             digest=digest(token),
             grant=self.grant,
             jkt=jkt,
@@ -230,7 +231,8 @@ def _issue(
     ends = now + timedelta(seconds=settings.OIDC_TOKEN_EXPIRE)
     ends = min(end for end in (ends, grant.expires_at, access.until) if end is not None)
     scope = " ".join(sorted(scopes))
-    row = AccessToken(
+    row = new_row(
+        AccessToken,
         digest=digest(access_token),
         grant=grant,
         scope=scope,

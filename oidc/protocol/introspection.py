@@ -26,7 +26,7 @@ def describe_token(token: str, asker: ClientProfile, *, at: datetime) -> Mapping
     if shown is None:
         return _describe_other(digest(token), asker, at)
     found, access = shown.token, get_access_of_token(shown, at=at)
-    client = found.grant.client
+    client = asker if found.grant.client_id == asker.pk else found.grant.client
     if access is None or client.service_id != asker.service_id:
         return _INACTIVE
     body = _describe(found.grant, client, access, found.scope)

@@ -62,7 +62,7 @@ def _check_key(request: PlatformRequest, token: AccessToken, scheme: str, shown:
 
 def _read_token(request: HttpRequest) -> tuple[str, str]:
     """Return scheme and token of the header or the form body; not of the address (row 32)."""
-    name, _space, shown = request.headers.get("Authorization", "").partition(" ")
+    name, _space, shown = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
     in_body = ""
     if request.method == "POST" and request.content_type == FORM:
         in_body = read_form(request).get("access_token", "")

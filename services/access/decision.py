@@ -108,12 +108,13 @@ MACHINE_BASIS = Query(
 def effective_access(
     person: User, company: Company, service: Service, at: datetime, *, basis: Basis | None = None
 ) -> Decision:
-    """Decide whether a person may use a service for a company at an instant. One query.
+    """Decide whether a person may use a service for a company at an instant.
 
-    None when its `basis` was read for these very three along with something else.
+    One query, two for who may act for others; none when its `basis` was read for these very three
+    along with something else.
     """
     if basis is None:
-        basis = find_basis(person, company, at)
+        basis = find_basis(person, company, at, service=service)
     return _decide(person, company, service, basis, at=at)
 
 
@@ -147,7 +148,7 @@ def access_in_session(
 def effective_access_to_each(
     person: User, company: Company, services: Iterable[Service], at: datetime
 ) -> list[tuple[Service, Decision]]:
-    """Decide about several services of one company with the same one query."""
+    """Decide about several services of one company, with as many queries as about one."""
     basis = find_basis(person, company, at)
     return [(service, _decide(person, company, service, basis, at=at)) for service in services]
 

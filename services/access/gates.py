@@ -38,7 +38,10 @@ class Offer:
 
 
 def list_offers(person: User, company: Company, *, at: datetime) -> list[Offer]:
-    """List the catalogue with the decision about each service. Two queries."""
+    """List the catalogue with the decision about each service.
+
+    Two queries, three for who may act for others.
+    """
     decisions = effective_access_to_each(person, company, list_offered_services(), at)
     return [Offer(service, decision) for service, decision in decisions]
 

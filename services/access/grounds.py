@@ -1,8 +1,12 @@
 """What access can rest on: each ground is found by one leg of one query, and contributes alone.
 
 A leg selects, with the same columns, how a person stands in a company through one kind of ground.
-To add a ground (a support grant, say), write its leg and its `contribute`, and name it in `LEGS`
-and `_CONTRIBUTIONS`; nothing else changes, and the number of queries stays.
+To add a ground, write its leg and its `contribute`, and name it in `_LENT_LEGS` (and in `_lent_leg`
+who may have it) and in `_CONTRIBUTIONS`; nothing else changes, and the number of queries stays.
+
+Nearly everybody who asks is a member. What others lend (a firm's assignment, a customer's support
+grant) has a query of its own, which only who may have such a ground pays for: PostgreSQL sets up
+every table of a plan, also those that it never looks into.
 """
 
 import math
@@ -98,6 +102,7 @@ MEMBERSHIP = "membership"
 MANDATE = "mandate"
 SUPPORT = "support"
 HOLDING = "holding"  # no ground: what the company has, and the person's seat in it
+LENT = "lent"  # no ground: the person may have one that isn't their own, so ask for these too
 READ = "read"  # the package of staff who look
 _COLUMNS = (
     "kind", "key", "firm", "service", "package", "until", "roles", "endless", "roles_until",
@@ -113,13 +118,28 @@ class Basis:
     holdings: Mapping[uuid.UUID, Holding]
 
 
-def find_basis(person: User, company: Company, at: datetime) -> Basis:
-    """Find every ground that a person has in a company at an instant. One query."""
-    return read_basis(BASIS.all(person_id=person.pk, company_id=company.pk, at=at))
+def find_basis(
+    person: User, company: Company, at: datetime, *, service: Service | None = None
+) -> Basis:
+    """Find every ground that a person has in a company at an instant, and what the company has.
+
+    With `service` only what it has of this one. One query; two for who may act for others.
+    """
+    asked: dict[str, Any] = {"person_id": person.pk, "company_id": company.pk, "at": at}
+    if service is None:
+        rows = _BASIS_OF_ALL.all(**asked)
+    else:
+        rows = BASIS.all(**asked, service_id=service.pk)
+    return read_basis(rows, **asked)
 
 
-def read_basis(rows: Iterable[Sequence[Any]]) -> Basis:
-    """Read what `BASIS` found."""
+def read_basis(
+    rows: Sequence[Sequence[Any]], *, person_id: uuid.UUID, company_id: uuid.UUID, at: datetime
+) -> Basis:
+    """Read what `BASIS` found for these three; one query more for who may act for others."""
+    if any(row[0] == LENT for row in rows):
+        lent = _LENT_GROUNDS.all(person_id=person_id, company_id=company_id, at=at)
+        rows = [*(row for row in rows if row[0] != LENT), *lent]
     found: dict[tuple[str, uuid.UUID], list[Sequence[Any]]] = {}
     holdings: dict[uuid.UUID, Holding] = {}
     for row in rows:
@@ -189,7 +209,9 @@ _CONTRIBUTIONS: Mapping[str, Callable[[Standing, Service, Holding | None], Contr
 
 
 _AT: Any = Parameter("at", DateTimeField())
-_PERSON, _COMPANY = (Parameter(name, UUIDField()) for name in ("person_id", "company_id"))
+_PERSON, _COMPANY, _SERVICE = (
+    Parameter(name, UUIDField()) for name in ("person_id", "company_id", "service_id")
+)
 
 
 def _membership_leg() -> QuerySet[Any, Any]:
@@ -299,16 +321,44 @@ def _holding_leg() -> QuerySet[Any, Any]:
     )
 
 
-LEGS = (_membership_leg, _mandate_leg, _support_leg, _holding_leg)
+def _holding_leg_of_one() -> QuerySet[Any, Any]:
+    return _holding_leg().filter(service_id=_SERVICE)
 
 
-def _join_legs() -> QuerySet[Any, Any]:
-    first, *others = (leg() for leg in LEGS)
+def _lent_leg() -> QuerySet[Any, Any]:
+    """Tell by a row whether the person may have a ground of `_LENT_LEGS`."""
+    assignments = Assignment.objects.filter(user_id=_PERSON, mandate__client_id=_COMPANY)
+    return (
+        User.objects.filter(Q(is_staff=True) | Exists(assignments), pk=_PERSON)
+        .annotate(
+            kind=Value(LENT, output_field=CharField()),
+            key=F("pk"),
+            firm=_nothing(UUIDField()),
+            service=_nothing(UUIDField()),
+            package=Value("", output_field=CharField()),
+            until=_nothing(DateTimeField()),
+            roles=Value(0, output_field=IntegerField()),
+            endless=Value(0, output_field=IntegerField()),
+            roles_until=_nothing(DateTimeField()),
+            blocked=Value(0, output_field=IntegerField()),
+        )
+        .values_list(*_COLUMNS)
+    )
+
+
+_Leg: TypeAlias = Callable[[], QuerySet[Any, Any]]
+_LENT_LEGS: Sequence[_Leg] = (_mandate_leg, _support_leg)
+
+
+def _join_legs(legs: Iterable[_Leg]) -> QuerySet[Any, Any]:
+    first, *others = (leg() for leg in legs)
     return first.union(*others, all=True)
 
 
 # Asked at every request of a service: compiled once (docs/performance.md).
-BASIS = Query(_join_legs)
+BASIS = Query(lambda: _join_legs((_membership_leg, _holding_leg_of_one, _lent_leg)))
+_BASIS_OF_ALL = Query(lambda: _join_legs((_membership_leg, _holding_leg, _lent_leg)))
+_LENT_GROUNDS = Query(lambda: _join_legs(_LENT_LEGS))
 
 
 def _nothing(field: Any) -> Any:

@@ -30,7 +30,7 @@ def service(make_rp: MakeRelyingParty, settings: Any) -> RelyingParty:
 
 def test_sign_in_to_a_service(service: RelyingParty, django_assert_num_queries: Counted) -> None:
     service.get_tokens()  # what a process keeps is there now
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(6):
         code = service.get_code()
     with django_assert_num_queries(3):
         assert service.redeem(code).status_code == 200

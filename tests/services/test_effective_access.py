@@ -8,6 +8,7 @@ from accounts.models import User
 from auditlog.actors import Actor
 from companies.models import Company, Membership
 from services.access import Access, Ground, NoAccess, Refusal, effective_access
+from services.access.grounds import find_basis
 from services.operations import end_entitlement, release_seat
 from tests.factories.services import entitle, make_service, seat
 from vop.lib.db import use_case
@@ -73,3 +74,15 @@ def test_access_is_decided_with_one_query(
 
     with django_assert_num_queries(1):
         effective_access(bob, acme, service, now)
+
+
+def test_decision_reads_of_the_service_that_it_is_about(
+    acme: Company, bob: User, now: datetime, membership_of: MembershipOf
+) -> None:
+    """A company with fifty services doesn't make each token request fifty rows long."""
+    service = make_service()
+    seat(entitle(acme, service), membership_of(bob, acme))
+    entitle(acme, make_service(slug="payroll"))
+
+    assert set(find_basis(bob, acme, now, service=service).holdings) == {service.pk}
+    assert len(find_basis(bob, acme, now).holdings) == 2

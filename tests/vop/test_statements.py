@@ -14,7 +14,7 @@ from auditlog.models import Event, EventAudience, EventPersonal
 from auditlog.operations import describe_event
 from companies.events import CompanyEvent
 from companies.models import Company, Membership
-from vop.lib.statements import Parameter, Query, Together, Update, write
+from vop.lib.statements import Parameter, Query, Together, Update, new_row, write
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 _AT = Parameter("at", DateTimeField())
@@ -127,6 +127,34 @@ def test_write_does_nothing_when_its_update_changes_nothing(acme: Company) -> No
     assert write(*describe(), when=_RENAME, pk=acme.pk, name="100 %")
     assert not write(*describe(), when=_RENAME, pk=acme.pk, name="New")
     assert (Event.objects.count(), EventPersonal.objects.count()) == (before[0] + 1, before[1] + 1)
+
+
+def test_new_row_is_what_the_model_makes(acme: Company, alice: User) -> None:
+    given: dict[str, Any] = {"company": acme, "user": alice, "valid_from": NOW}
+    made, plain = new_row(Membership, **given), Membership(**given)
+
+    assert made.company is acme
+    assert made._state.adding
+    assert made.pk != plain.pk
+    for field in Membership._meta.concrete_fields:
+        if field is not Membership._meta.pk:
+            assert getattr(made, field.attname) == getattr(plain, field.attname), field.name
+
+
+def test_new_row_refuses_what_its_model_does_not_have() -> None:
+    with pytest.raises(TypeError, match="Membership has no seats"):
+        new_row(Membership, seats=3)
+
+
+def test_nothing_runs_in_a_transaction_that_failed(alice: User) -> None:
+    asked = {"name": alice.full_name}
+    assert _EMAILS.all(**asked)  # compiled, and its plan kept
+
+    with transaction.atomic():
+        transaction.set_rollback(True)
+        with pytest.raises(transaction.TransactionManagementError):
+            _EMAILS.all(**asked)
+        transaction.set_rollback(False)
 
 
 @pytest.mark.django_db(transaction=True)
