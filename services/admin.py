@@ -80,6 +80,7 @@ class ServiceAdmin(_ServiceAdmin):
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": service.name if service else gettext("Add a service"),
+            "service": service,
             "form": form,
             "roles": roles,
             "changelist_url": reverse("admin:services_service_changelist"),
@@ -176,24 +177,32 @@ def _tell_companies(request: PersonRequest, companies: Iterable[uuid.UUID], page
 
 
 def _build_forms(request: HttpRequest, service: Service | None) -> tuple[ServiceForm, Any]:
-    data = request.POST if request.method == "POST" else None
+    is_sent = request.method == "POST"
+    data, files = (request.POST, request.FILES) if is_sent else (None, None)
     if service is None:
         first = [{"code": "user", "name": gettext("User"), "is_default": True}]
-        return ServiceForm(data, initial={"is_active": True}), RoleFormSet(data, initial=first)
+        form = ServiceForm(data, files, initial={"is_active": True})
+        return form, RoleFormSet(data, initial=first)
     roles: QuerySet[ServiceRole] = list_roles(service)
-    form = ServiceForm(data, initial=ServiceForm.initial_of(service))
+    form = ServiceForm(data, files, initial=ServiceForm.initial_of(service))
     return form, RoleFormSet(data, initial=describe_roles(roles))
 
 
 def _save(request: AnyRequest, service: Service | None, form: ServiceForm, roles: Any) -> Service:
     if service is None:
         return create_service(
-            facts=form.facts, roles=roles.facts, actor=request.actor, now=request.now
+            facts=form.facts,
+            roles=roles.facts,
+            picture=form.picture_sent,
+            actor=request.actor,
+            now=request.now,
         )
     return update_service(
         service=service,
         facts=form.facts,
         roles=roles.facts,
+        picture=form.picture_sent,
+        drop_picture=form.drops_picture,
         actor=request.actor,
         now=request.now,
     )

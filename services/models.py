@@ -6,6 +6,7 @@ from typing import Self
 
 from django.db import models
 from django.db.models import Count, F, Q
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -45,6 +46,10 @@ class Service(UUIDModel):
         _("start address"),
         help_text=_("Where a tile leads. The service starts the sign-in from there."),
     )
+    picture_sha256 = models.CharField(
+        _("SHA-256 of the picture"), max_length=64, blank=True, default="", editable=False
+    )
+    picture_alt = models.CharField(_("alternative text"), max_length=160, blank=True, default="")
     is_first_party = models.BooleanField(_("our own"), default=True)
     is_active = models.BooleanField(_("offered"), default=True)
 
@@ -61,6 +66,33 @@ class Service(UUIDModel):
     def ref(self) -> Ref:
         """The service as the log names it."""
         return Ref("service", str(self.pk), self.name)
+
+    @property
+    def picture_url(self) -> str:
+        """Where its picture is: another picture has another address. Empty when it has none."""
+        if not self.picture_sha256:
+            return ""
+        return reverse("services:picture", args=[self.slug, self.picture_sha256])
+
+
+class ServicePicture(models.Model):
+    """The bytes of a service's picture, apart from the row that every list reads.
+
+    They stand in the database so that every web process has them and a backup takes them along.
+    Their hash stands in `Service.picture_sha256`, written in the same transaction.
+    """
+
+    service = models.OneToOneField(
+        Service, on_delete=models.CASCADE, primary_key=True, related_name="picture"
+    )
+    content = models.BinaryField()
+
+    class Meta:
+        verbose_name = _("picture of a service")
+        verbose_name_plural = _("pictures of services")
+
+    def __str__(self) -> str:
+        return f"picture of {self.service_id}"
 
 
 class ServiceRoleQuerySet(models.QuerySet["ServiceRole"]):

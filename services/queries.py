@@ -18,6 +18,7 @@ from services.models import (
     Package,
     Seat,
     Service,
+    ServicePicture,
     ServiceRole,
 )
 
@@ -199,6 +200,13 @@ def list_offered_services() -> QuerySet[Service]:
 def get_service(slug: str) -> Service | None:
     """Return the service of that short name, also one that isn't offered any more."""
     return Service.objects.filter(slug=slug).first()
+
+
+def get_picture(slug: str, sha256: str) -> bytes | None:
+    """Return the bytes of a service's picture, if it is that one."""
+    rows = ServicePicture.objects.filter(service__slug=slug, service__picture_sha256=sha256)
+    content = rows.values_list("content", flat=True).first()
+    return None if content is None else bytes(content)  # a memoryview on PostgreSQL
 
 
 def name_services() -> Mapping[str, str]:

@@ -2,7 +2,17 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from services.views import bulk, clients, firms, handover, mandates, requests, reviews, seats
+from services.views import (
+    bulk,
+    clients,
+    firms,
+    handover,
+    mandates,
+    pictures,
+    requests,
+    reviews,
+    seats,
+)
 
 app_name = "services"
 
@@ -10,6 +20,7 @@ _COMPANY = "c/<uuid:company_id>/"
 _MANDATE = f"{_COMPANY}mandates/<uuid:mandate_id>/"
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("pictures/<slug:slug>/<str:sha256>.webp", pictures.picture, name="picture"),
     path(f"{_COMPANY}firms/", firms.firms, name="firms"),
     path(f"{_COMPANY}firms/ask/", requests.ask_firm, name="ask_firm"),
     path(f"{_COMPANY}firms/people/", firms.insight, name="insight"),

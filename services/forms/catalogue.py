@@ -1,6 +1,7 @@
 """What staff fill in about the catalogue."""
 
 from collections.abc import Iterable
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -11,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from services.models import Service, ServiceRole
 from services.operations import RoleFacts, ServiceFacts
+from vop.lib.pictures import Picture, PictureError, read_picture
 
 
 class ServiceForm(forms.Form):
@@ -26,6 +28,25 @@ class ServiceForm(forms.Form):
     description = forms.CharField(
         label=_("Description"), required=False, widget=forms.Textarea(attrs={"rows": 4})
     )
+    picture = forms.FileField(
+        label=_("Picture"),
+        required=False,
+        widget=forms.FileInput(attrs={"accept": "image/png,image/jpeg,image/webp"}),
+        help_text=_(
+            "PNG, JPEG or WebP, at most 2 MB; a square shows best. A new one takes the old one's "
+            "place. Without a picture the first letter of the name stands in."
+        ),
+    )
+    picture_alt = forms.CharField(
+        label=_("Alternative text"),
+        max_length=160,
+        required=False,
+        help_text=_(
+            "What the picture shows, read out to who can't see it. Leave it empty when the "
+            "picture only decorates."
+        ),
+    )
+    drop_picture = forms.BooleanField(label=_("Remove the picture"), required=False)
     launch_url = forms.CharField(
         label=_("Start address"),
         max_length=200,
@@ -48,15 +69,35 @@ class ServiceForm(forms.Form):
             raise ValidationError(_("The address must begin with https://."))
         return url
 
+    def clean_picture(self) -> Picture | None:
+        """Draw what was sent anew; nothing sent keeps what there is."""
+        file = self.cleaned_data["picture"]
+        try:
+            return None if file is None else read_picture(file)
+        except PictureError as error:
+            raise ValidationError(str(error.message)) from error
+
     @property
     def facts(self) -> ServiceFacts:
         """The answers, once the form is valid."""
-        return ServiceFacts(**self.cleaned_data)
+        names = [field.name for field in fields(ServiceFacts)]
+        return ServiceFacts(**{name: self.cleaned_data[name] for name in names})
+
+    @property
+    def picture_sent(self) -> Picture | None:
+        """The picture that was sent, once the form is valid."""
+        sent: Picture | None = self.cleaned_data["picture"]
+        return sent
+
+    @property
+    def drops_picture(self) -> bool:
+        """Whether the picture is to go, once the form is valid."""
+        return bool(self.cleaned_data["drop_picture"])
 
     @staticmethod
     def initial_of(service: Service) -> dict[str, Any]:
         """Return what the catalogue says now."""
-        return {name: getattr(service, name) for name in ServiceForm.base_fields}
+        return {field.name: getattr(service, field.name) for field in fields(ServiceFacts)}
 
 
 class RoleForm(forms.Form):

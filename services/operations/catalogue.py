@@ -9,9 +9,10 @@ from django.utils.translation import gettext_lazy as _
 from auditlog.actors import Actor
 from auditlog.operations import audit
 from services.events import ServiceEvent
-from services.models import Service, ServiceRole
+from services.models import Service, ServicePicture, ServiceRole
 from vop.lib.db import use_case
 from vop.lib.errors import DomainError
+from vop.lib.pictures import Picture
 
 
 class SlugTakenError(DomainError):
@@ -31,6 +32,7 @@ class ServiceFacts:
     tagline: str
     launch_url: str
     description: str = ""
+    picture_alt: str = ""
     is_first_party: bool = True
     is_active: bool = True
 
@@ -48,7 +50,12 @@ class RoleFacts:
 
 @use_case
 def create_service(
-    *, facts: ServiceFacts, roles: Sequence[RoleFacts], actor: Actor, now: datetime
+    *,
+    facts: ServiceFacts,
+    roles: Sequence[RoleFacts],
+    actor: Actor,
+    now: datetime,
+    picture: Picture | None = None,
 ) -> Service:
     """Add a service to the catalogue, with the roles that people can have in it.
 
@@ -57,6 +64,9 @@ def create_service(
     if Service.objects.filter(slug=facts.slug).exists():
         raise SlugTakenError
     service = Service.objects.create(**asdict(facts))
+    if picture is not None:
+        _keep_picture(service, picture)
+        service.save(update_fields=["picture_sha256"])
     _save_roles(service, roles)
     audit(
         ServiceEvent.CREATED,
@@ -76,8 +86,12 @@ def update_service(
     roles: Sequence[RoleFacts],
     actor: Actor,
     now: datetime,
+    picture: Picture | None = None,
+    drop_picture: bool = False,
 ) -> Service:
     """Change what the catalogue says; roles are known by their code, and none is taken away.
+
+    Without a new `picture` the old one stays, unless it is dropped.
 
     Raises: SlugTakenError, NoDefaultRoleError.
     """
@@ -85,14 +99,21 @@ def update_service(
     if Service.objects.filter(slug=facts.slug).exclude(pk=locked.pk).exists():
         raise SlugTakenError
     new = asdict(facts)
-    changes = {
-        name: [getattr(locked, name), value]
-        for name, value in new.items()
-        if getattr(locked, name) != value
-    }
+    columns = [*new, "picture_sha256"]
+    before = {name: getattr(locked, name) for name in columns}
     for name, value in new.items():
         setattr(locked, name, value)
-    locked.save(update_fields=list(new))
+    if picture is not None:
+        _keep_picture(locked, picture)
+    elif drop_picture:
+        ServicePicture.objects.filter(service=locked).delete()
+        locked.picture_sha256 = ""
+    changes = {
+        name: [before[name], getattr(locked, name)]
+        for name in columns
+        if before[name] != getattr(locked, name)
+    }
+    locked.save(update_fields=columns)
     _save_roles(locked, roles)
     audit(
         ServiceEvent.UPDATED,
@@ -102,6 +123,12 @@ def update_service(
         data={"changes": changes, "roles": [role.code for role in roles]},
     )
     return locked
+
+
+def _keep_picture(service: Service, picture: Picture) -> None:
+    """Keep a picture's bytes, and its hash on the service, which is yet to be saved."""
+    ServicePicture.objects.update_or_create(service=service, defaults={"content": picture.content})
+    service.picture_sha256 = picture.sha256
 
 
 def _save_roles(service: Service, roles: Sequence[RoleFacts]) -> None:

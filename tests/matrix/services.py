@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from django.utils import timezone
 
 from companies.models import Assignment, Block, Permission
-from services.models import Entitlement, Seat
+from services.models import Entitlement, Seat, ServicePicture
 from tests.factories.services import seat
 from tests.matrix.rules import (
     ANONYMOUS,
@@ -21,9 +21,11 @@ from tests.matrix.rules import (
     company,
     exactly,
     firm,
+    public,
 )
 
 RULES: Mapping[str, Rule] = {
+    "services:picture": public(),
     "services:firms": company(Permission.MANDATE_VIEW),
     "services:ask_firm": company(Permission.MANDATE_APPROVE, GET, POST),
     "services:insight": company(Permission.MANDATE_VIEW),
@@ -100,11 +102,20 @@ def _block(world: World) -> Block:
     return found
 
 
+def _picture(world: World) -> str:
+    service = _seat(world).entitlement.service
+    ServicePicture.objects.get_or_create(service=service, defaults={"content": b"RIFF"})
+    service.picture_sha256 = "0" * 64
+    service.save(update_fields=["picture_sha256"])
+    return service.picture_sha256
+
+
 ARGUMENTS: Mapping[str, Lookup] = {
     "assignment_id": lambda world: _assignment(world).pk,
     "user_id": lambda world: _assignment(world).user_id,
     "block_id": lambda world: _block(world).pk,
     "mandate_id": lambda world: world.mandate.pk,
     "slug": lambda world: _seat(world).entitlement.service.slug,
+    "sha256": _picture,
     "seat_id": lambda world: _seat(world).pk,
 }

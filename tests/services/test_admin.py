@@ -1,6 +1,5 @@
 """The catalogue in the hands of staff, through HTTP."""
 
-import time
 from collections.abc import Callable
 from datetime import datetime
 
@@ -45,21 +44,6 @@ def with_roles(*roles: dict[str, str], **fields: str) -> dict[str, str]:
 
 USER = {"code": "user", "name": "Användare", "is_default": "on"}
 CHIEF = {"code": "chief", "name": "Chef"}
-
-
-@pytest.fixture
-def clerk(staff: User, sign_in: SignIn) -> Client:
-    """Staff with every right and a fresh second factor."""
-    User.objects.filter(pk=staff.pk).update(is_superuser=True)
-    client = sign_in(staff)
-    session = client.session
-    session["account_authentication_methods_user"] = str(staff.pk)
-    session["account_authentication_methods"] = [
-        {"method": "password", "at": time.time(), "email": staff.email},
-        {"method": "mfa", "at": time.time(), "id": 0, "type": "totp"},
-    ]
-    session.save()
-    return client
 
 
 def test_staff_adds_a_service_with_its_roles(clerk: Client, staff: User) -> None:

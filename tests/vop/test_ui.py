@@ -58,7 +58,7 @@ class Inspector(HTMLParser):
         "{% table caption=evil %}<tr><td>{{ evil }}</td></tr>{% endtable %}",
         "{% facts %}<dt>{{ evil }}</dt>{% endfacts %}",
         "{% tiles %}{% tile evil href=evil %}{{ evil }}{% endtile %}{% endtiles %}",
-        "{% tile evil description=evil status=evil icon=evil %}{{ evil }}{% endtile %}",
+        "{% tile evil description=evil status=evil picture=evil alt=evil %}{{ evil }}{% endtile %}",
         "{% notice title=evil %}{{ evil }}{% endnotice %}",
         "{% empty_state title=evil %}{{ evil }}{% endempty_state %}",
         "{% badge evil %}",

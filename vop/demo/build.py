@@ -34,6 +34,7 @@ from vop.demo.people import (
     make_secret,
     make_totp_secret,
 )
+from vop.demo.pictures import PICTURE_TEXTS, draw_picture
 from vop.demo.status import plan_status
 from vop.demo.timeline import Timeline
 from vop.demo.trade import plan_trade
@@ -86,12 +87,14 @@ def _make_services(now: datetime) -> None:
                 name=service.name,
                 tagline=service.tagline,
                 description=service.description,
+                picture_alt=PICTURE_TEXTS[service.slug],
                 launch_url=f"{settings.DEMO_SERVICE_URL}/{service.slug}/",
             ),
             roles=[
                 RoleFacts(code, name, is_default=number == 0, rank=number)
                 for number, (code, name) in enumerate(service.roles)
             ],
+            picture=draw_picture(service.slug),
             actor=SYSTEM,
             now=now,
         )

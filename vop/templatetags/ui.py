@@ -35,9 +35,12 @@ PAGE_PARAMETER = "page"
 
 
 @register.simple_block_tag
-def page_header(content: str, title: str, lead: str = "") -> SafeString:
-    """Head a page: its title, one sentence about it, and the actions inside the block."""
-    return _component("page_header", title=title, lead=lead, content=_trimmed(content))
+def page_header(content: str, title: str, lead: str = "", mark: str = "") -> SafeString:
+    """Head a page: its title, one sentence about it, and the actions inside the block.
+
+    `mark` is what the tag of that name made.
+    """
+    return _component("page_header", title=title, lead=lead, mark=mark, content=_trimmed(content))
 
 
 @register.simple_block_tag
@@ -46,9 +49,10 @@ def panel(
     title: str = "",
     lead: str = "",
     id: str = "",  # noqa: A002 (as HTML says it)
+    mark: str = "",
 ) -> SafeString:
-    """Frame what belongs together."""
-    return _component("panel", title=title, lead=lead, id=id, content=content)
+    """Frame what belongs together; `mark` is what the tag of that name made."""
+    return _component("panel", title=title, lead=lead, id=id, mark=mark, content=content)
 
 
 @register.simple_block_tag
@@ -114,12 +118,13 @@ def tile(
     description: str = "",
     status: str = "",
     tone: str = "neutral",
-    icon: str = "",
+    picture: str = "",
+    alt: str = "",
     level: int = 2,
 ) -> SafeString:
     """Show a service; without an address it can't be opened and looks so.
 
-    `icon` is the address of a picture, otherwise the title's initial stands in.
+    `picture` is the address of its picture, see `mark`.
     """
     return _component(
         "tile",
@@ -128,11 +133,24 @@ def tile(
         description=description,
         status=status,
         tone=_one_of(tone, TONES),
-        icon=icon,
-        initial=str(title)[:1].upper(),
-        hue=sum(map(ord, str(title)[:3])) % HUES,
+        mark=mark(title, src=picture, alt=alt),
         level=level,
         content=_trimmed(content),
+    )
+
+
+@register.simple_tag
+def mark(title: str, *, src: str = "", alt: str = "") -> SafeString:
+    """Show a thing's picture, or in its place the title's initial, for the title to stand beside.
+
+    Say in `alt` what the picture shows; leave it empty when it only decorates.
+    """
+    return _component(
+        "mark",
+        src=src,
+        alt=alt,
+        initial=str(title)[:1].upper(),
+        hue=sum(map(ord, str(title)[:3])) % HUES,
     )
 
 
