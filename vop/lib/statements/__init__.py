@@ -1,0 +1,14 @@
+"""Statements of the hot paths: written with the ORM, compiled once per process, then only run.
+
+Building and compiling a query of some joins costs Django several times what running it costs, and
+PostgreSQL plans such a query longer than it runs it (docs/performance.md). A `Query` or `Update` is
+an ordinary one with a `Parameter` wherever a value changes from call to call; `write` puts the
+rows of one change into one statement, which is a transaction by itself. PostgreSQL also keeps the
+plans, by PREPARE, as long as the connection lives.
+"""
+
+from vop.lib.statements.reading import Query, Together
+from vop.lib.statements.running import Parameter
+from vop.lib.statements.writing import Lock, Update, new_row, write
+
+__all__ = ["Lock", "Parameter", "Query", "Together", "Update", "new_row", "write"]
