@@ -1,7 +1,7 @@
 """What the libraries are given instead of their own: sessions, people, account hooks, factors."""
 
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any, cast
 
@@ -32,6 +32,7 @@ from accounts.queries import (
     find_session,
     get_session_ref,
     has_fresh_proof,
+    last_proof,
 )
 from vop.lib.crypto import seal, unseal
 from vop.lib.statements import write
@@ -95,6 +96,8 @@ class SessionStore(DatabaseSessionStore):
             row.ref = facts["ref"]
             row.signed_in_at = datetime.fromtimestamp(facts["at"], UTC)
             row.seen_at = timezone.now()
+            # Use alone doesn't prolong it: 12 hours after the last proof the person is asked again.
+            row.expire_date = last_proof(data) + timedelta(seconds=settings.SESSION_COOKIE_AGE)
             row.ip = facts["ip"] or None
             row.user_agent = facts["user_agent"]
         return row

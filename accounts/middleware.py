@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import cast
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
@@ -41,8 +40,4 @@ def _note_seen(request: AnyRequest) -> None:
     if session.seen_at is None or request.now - session.seen_at < SEEN_EVERY:
         return
     if session.session_key and not session.modified:  # a modified one is saved anyway
-        touch_session(
-            session_key=session.session_key,
-            now=request.now,
-            lifetime=timedelta(seconds=settings.SESSION_COOKIE_AGE),
-        )
+        touch_session(session_key=session.session_key, now=request.now)

@@ -8,7 +8,7 @@ import functools
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import ParamSpec, TypeVar
 
 from allauth.account.models import EmailAddress
@@ -331,9 +331,9 @@ def update_session(row: Session) -> bool:
 
 
 @_joining
-def touch_session(*, session_key: str, now: datetime, lifetime: timedelta) -> None:
-    """Note that a session is in use, which also keeps it from running out."""
-    Session.objects.filter(session_key=session_key).update(seen_at=now, expire_date=now + lifetime)
+def touch_session(*, session_key: str, now: datetime) -> None:
+    """Note that a session is in use. It ends when it would have."""
+    Session.objects.filter(session_key=session_key).update(seen_at=now)
 
 
 @use_case

@@ -1,11 +1,15 @@
 """What is known of a person's proofs and sessions."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from allauth.account.authentication import get_authentication_records
+from allauth.account.authentication import (
+    AUTHENTICATION_METHODS_SESSION_KEY,
+    get_authentication_records,
+)
 from allauth.mfa.models import Authenticator
 from django.db.models import CharField, DateTimeField, Q, QuerySet, UUIDField
 from django.http import HttpRequest  # noqa: TID251 (what a session proves is known by its request)
@@ -55,6 +59,13 @@ def get_authentication(request: HttpRequest) -> Authentication:
         acr=ACR_TWO_FACTORS if "mfa" in amr else ACR_ONE_FACTOR,
         second_factor_at=datetime.fromtimestamp(max(seconds), UTC) if seconds else None,
     )
+
+
+def last_proof(session: Mapping[str, Any]) -> datetime:
+    """Return when the person of a session last proved who they are, by what stands in it."""
+    records = session.get(AUTHENTICATION_METHODS_SESSION_KEY, ())
+    times = [session[SESSION_FACTS]["at"], *(record["at"] for record in records)]
+    return datetime.fromtimestamp(max(times), UTC)
 
 
 def get_session_ref(request: HttpRequest) -> str:

@@ -125,7 +125,24 @@ def test_session_keeps_its_name_and_notes_when_it_was_seen(client: Client, alice
     assert after.seen_at is not None
     assert before.seen_at is not None
     assert (after.seen_at - before.seen_at).total_seconds() > 3500
-    assert after.expire_date > before.expire_date
+    assert after.expire_date == before.expire_date
+
+
+def test_session_ends_twelve_hours_after_the_last_proof_however_much_it_is_used(
+    client: Client, alice: User
+) -> None:
+    start = time.time()
+    post_login(client, alice.email)
+    for hours in range(1, 12):
+        with time_machine.travel(start + hours * 3600, tick=True):
+            assert client.get("/account/").status_code == 200
+    with time_machine.travel(start + 11.9 * 3600, tick=True):
+        client.post("/account/confirm/", {"password": PASSWORD})
+
+    with time_machine.travel(start + 12.1 * 3600, tick=True):
+        assert client.get("/account/").status_code == 200
+    with time_machine.travel(start + 24.1 * 3600, tick=True):
+        assert client.get("/account/").status_code == 302
 
 
 def test_email_is_changed_with_a_code_and_the_old_address_is_told(
