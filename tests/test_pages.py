@@ -1,7 +1,6 @@
 """benchmarks/pages.py at a small size: a page asks as often whatever the company has."""
 
 import pytest
-from django.db import connection
 
 from benchmarks.pages import MOST_QUERIES, list_names, measure_pages
 from benchmarks.pages_world import (
@@ -19,9 +18,6 @@ pytestmark = pytest.mark.django_db
 
 def count_queries(subject: Subject) -> dict[str, int]:
     open_doors(subject)
-    with connection.cursor() as cursor:
-        # Rows of a second ago are unknown to PostgreSQL's planner, which then may take minutes.
-        cursor.execute("ANALYZE")
     return {page["name"]: page["queries"] for page in measure_pages("", subject, rounds=1)}
 
 
