@@ -256,8 +256,9 @@ def count_seats(company_id: uuid.UUID, *, at: datetime) -> SeatCount:
 
 
 def list_seats(entitlement: Entitlement, *, at: datetime) -> QuerySet[Seat]:
-    """List who has a seat, by name."""
-    return Seat.objects.in_force(at).filter(entitlement=entitlement).with_names().by_person()
+    """List who has a seat, by name, with person and role loaded."""
+    seats = Seat.objects.in_force(at).filter(entitlement=entitlement)
+    return seats.select_related("membership__user", "role").by_person()
 
 
 def list_seats_of(memberships: Sequence[Membership], *, at: datetime) -> Sequence[Seat]:
@@ -270,13 +271,15 @@ def list_seats_of(memberships: Sequence[Membership], *, at: datetime) -> Sequenc
     )
 
 
-def list_members_without_seat(entitlement: Entitlement, *, at: datetime) -> Sequence[Membership]:
-    """List the members of a company to whom a seat can still be given, by name."""
+def list_members_without_seat(
+    entitlement: Entitlement, *, at: datetime, limit: int
+) -> Sequence[Membership]:
+    """List members of a company to whom a seat can still be given, by name."""
     seated = Seat.objects.not_ended(at).filter(entitlement=entitlement).values("membership_id")
     members = Membership.objects.in_force(at).filter(
         company_id=entitlement.company_id, user__is_active=True
     )
-    return list(members.exclude(pk__in=seated).select_related("user").by_person())
+    return list(members.exclude(pk__in=seated).select_related("user").by_person()[:limit])
 
 
 def get_seat(company_id: uuid.UUID, slug: str, seat_id: uuid.UUID) -> Seat | None:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.http import signed_in_user
 from companies.models import Company, Permission, SupportGrant
-from companies.queries import list_recent_companies
+from companies.queries.recent import list_recent_companies
 
 THEMES = {"": _("Automatic"), "light": _("Light"), "dark": _("Dark")}
 
@@ -127,13 +127,13 @@ class Portal:
         now = getattr(self._request, "now", None)
         if user is None or now is None:
             return []
-        current = self.company
+        current = self.company.pk if self.company else None
         return [
             Destination(
                 label=company.name,
                 note=company.formatted_org_number,
                 url=_address("company_home", company_id=company.pk),
-                is_current=company == current,
+                is_current=company.pk == current,
             )
             for company in list_recent_companies(user, at=now)
         ]

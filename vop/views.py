@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Sequence
 from typing import cast
 
 from django.conf import settings
@@ -13,6 +14,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
 from accounts.http import PersonRequest
+from accounts.models import User
 from companies.http import WorkplaceRequest, workplace_page
 from companies.models import Permission
 from companies.queries import (
@@ -49,20 +51,27 @@ def company_home(request: WorkplaceRequest) -> HttpResponse:
     company, now = request.company, request.now
     offers = list_offers(request.user, company, at=now)
     may_see_numbers = Permission.MEMBER_VIEW in request.permissions
+    may_assign = Permission.SEAT_ASSIGN in request.permissions
+    may_order = Permission.ORDER_CREATE in request.permissions
     context = {
         "company": company,
         "bought": [offer for offer in offers if offer.is_bought],
         "more": [offer for offer in offers if not offer.is_bought],
-        "seat_givers": list_people_who_may(Permission.SEAT_ASSIGN, company.pk, at=now),
-        "buyers": list_people_who_may(Permission.ORDER_CREATE, company.pk, at=now),
-        "may_assign": Permission.SEAT_ASSIGN in request.permissions,
-        "may_order": Permission.ORDER_CREATE in request.permissions,
+        # Whom to ask, for those who can't do it themselves.
+        "seat_givers": () if may_assign else _list_helpers(request, Permission.SEAT_ASSIGN),
+        "buyers": () if may_order else _list_helpers(request, Permission.ORDER_CREATE),
+        "may_assign": may_assign,
+        "may_order": may_order,
         "incidents": list_open_incidents(),
         "planned_update": get_next_planned_update(now),
         "seats": count_seats(company.pk, at=now) if may_see_numbers else None,
         "member_count": count_members(company.pk, at=now) if may_see_numbers else None,
     }
     return render(request, "company_home.html", context)
+
+
+def _list_helpers(request: WorkplaceRequest, permission: Permission) -> Sequence[User]:
+    return list_people_who_may(permission, request.company.pk, at=request.now)
 
 
 def _client_home(request: WorkplaceRequest) -> HttpResponse:

@@ -3,6 +3,7 @@
 It stands here because the price does; who may have a seat is decided by `services`.
 """
 
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from django.contrib import messages
@@ -20,10 +21,11 @@ from companies.http import CompanyRequest, company_page
 from companies.models import Permission
 from companies.queries import find_members
 from services.operations import SeatsChanged, change_seats_of
-from services.queries import list_seats_of, list_subscribed
+from services.queries import Subscribed, list_seats_of, list_subscribed
 from vop.lib.errors import DomainError
 
-PEOPLE_PER_PAGE = 25  # times services: what one form can carry
+PEOPLE_PER_PAGE = 25
+CELLS_PER_PAGE = 600  # of people times services: what one form can carry at ease
 
 
 @require_safe
@@ -59,12 +61,11 @@ def save_seat_matrix(request: CompanyRequest) -> HttpResponse:
 def _render(
     request: CompanyRequest, form: SeatMatrixForm, status: int = HTTPStatus.OK
 ) -> HttpResponse:
-    company, now = request.company, request.now
-    text = request.GET.get("q", "")
+    company, now, text = request.company, request.now, request.GET.get("q", "")
     people = find_members(company.pk, text, at=now)
-    page = Paginator(people, PEOPLE_PER_PAGE).get_page(request.GET.get("page"))
-    members = list(page)
     subscribed = list_subscribed(company.pk, at=now)
+    page = Paginator(people, _count_rows(subscribed)).get_page(request.GET.get("page"))
+    members = list(page)
     seats = list_seats_of([member for member in members if not member.is_suspended], at=now)
     context = {
         "form": form,
@@ -81,6 +82,10 @@ def _render(
         "may_order": Permission.ORDER_CREATE in request.permissions,
     }
     return render(request, "billing/seat_matrix.html", context, status=status)
+
+
+def _count_rows(subscribed: Sequence[Subscribed]) -> int:
+    return min(PEOPLE_PER_PAGE, max(1, CELLS_PER_PAGE // max(1, len(subscribed))))
 
 
 def _address(request: CompanyRequest, name: str) -> str:

@@ -1,16 +1,18 @@
 """Which part of the log to show."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import User
 from auditlog.models import Event
 from auditlog.queries import EVENT_GROUPS, LogFilter
 from companies.forms.fields import WITHIN_REASON, DateInput
 from vop.lib.clock import local_midnight
+from vop.lib.forms import PersonField
 
 DEFAULT_LOG = timedelta(days=91)
 
@@ -19,7 +21,11 @@ class LogForm(forms.Form):
     """Which part of the log to show; everything stands in the address."""
 
     group = forms.ChoiceField(label=_("Event"), required=False)
-    person = forms.ChoiceField(label=_("Who"), required=False)
+    person = PersonField(
+        label=_("Who"),
+        required=False,
+        error_messages={"nobody": _("Nobody who is or was a member has this address.")},
+    )
     since = forms.DateField(
         label=_("From"), required=False, widget=DateInput(), validators=WITHIN_REASON
     )
@@ -33,14 +39,17 @@ class LogForm(forms.Form):
     )
 
     def __init__(
-        self, data: Mapping[str, str], *, people: Iterable[tuple[str, str]], today: date
+        self, data: Mapping[str, str], *, find_person: Callable[[str], User | None], today: date
     ) -> None:
         filled = {"since": (today - DEFAULT_LOG).isoformat(), **data}
         super().__init__(filled)
         everything = ("", _("All"))
         groups = [(code, group.label) for code, group in EVENT_GROUPS.items()]
-        self._set_choices("group", [everything, *groups])
-        self._set_choices("person", [everything, *people])
+        group, person = self.fields["group"], self.fields["person"]
+        if isinstance(group, forms.ChoiceField):
+            group.choices = [everything, *groups]
+        if isinstance(person, PersonField):
+            person.find = find_person
 
     def clean(self) -> dict[str, Any]:
         """Refuse a period that ends before it starts."""
@@ -55,16 +64,11 @@ class LogForm(forms.Form):
         """The filter; faults in a field leave that field out."""
         self.full_clean()
         values = self.cleaned_data
-        since, until = values.get("since"), values.get("until")
+        since, until, person = (values.get(name) for name in ("since", "until", "person"))
         return LogFilter(
             group=values.get("group", ""),
-            actor_id=values.get("person", ""),
+            actor_id=str(person.pk) if person else "",
             outcome=values.get("outcome", ""),
             start=local_midnight(since) if since else None,
             end=local_midnight(until + timedelta(days=1)) if until else None,
         )
-
-    def _set_choices(self, name: str, choices: list[Any]) -> None:
-        field = self.fields[name]
-        if isinstance(field, forms.ChoiceField):
-            field.choices = choices

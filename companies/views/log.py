@@ -3,6 +3,7 @@
 import csv
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from django.http import HttpResponse, StreamingHttpResponse
@@ -16,12 +17,13 @@ from auditlog.queries import LogFilter, iterate_log, read_log
 from companies.forms import LogForm
 from companies.http import CompanyRequest, company_page
 from companies.models import Company, Permission
-from companies.queries import list_people_ever_in
+from companies.queries import find_person_ever_in, list_active_members
 from companies.rendering import describe_each, list_cells, list_columns
 from vop.lib.clock import local_date
 from vop.lib.tables import BYTE_ORDER_MARK
 
 FILTERS = ("group", "person", "since", "until", "outcome")
+SUGGESTIONS = 200  # more than that and one types the address
 EVENT_KEY = re.compile(r"[0-9]{1,18}")
 
 
@@ -44,6 +46,7 @@ def log(request: CompanyRequest) -> HttpResponse:
         "older": query.urlencode() if page.older_than else "",
         "query": newest,
         "may_export": Permission.AUDIT_EXPORT in request.permissions,
+        "people": list_active_members(request.company.pk, at=request.now, limit=SUGGESTIONS),
     }
     return render(request, "companies/log.html", context)
 
@@ -69,8 +72,8 @@ def export(request: CompanyRequest) -> HttpResponseBase:
 
 def _form(request: CompanyRequest) -> LogForm:
     given = {name: request.GET[name] for name in FILTERS if name in request.GET}
-    people = list_people_ever_in(request.company.pk)
-    return LogForm(given, people=people, today=local_date(request.now))
+    find_person = partial(find_person_ever_in, request.company.pk)
+    return LogForm(given, find_person=find_person, today=local_date(request.now))
 
 
 class _Line:

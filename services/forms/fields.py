@@ -5,7 +5,7 @@ from datetime import date
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
 
-from companies.models import Membership
+from vop.lib.forms import PersonField
 
 
 class DayField(forms.DateField):
@@ -18,6 +18,9 @@ class DayField(forms.DateField):
     widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 
 
-def describe(member: Membership) -> str:
-    user = member.user
-    return f"{user.full_name} ({user.email})" if user.full_name else user.email
+def person_field(form: forms.Form, name: str) -> PersonField:
+    """Return a field of a form that asks for a person."""
+    field = form.fields[name]
+    if not isinstance(field, PersonField):
+        raise TypeError(name)
+    return field

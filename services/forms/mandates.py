@@ -1,18 +1,21 @@
 """What people fill in about mandates and assignments."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from companies.models import Mandate, Membership
 from companies.operations import Replacement
-from services.forms.fields import DayField, describe
+from services.forms.fields import DayField, person_field
 from services.models import PACKAGE_TEXTS, Package, Service
 from services.queries import CoveredService, cover
 from vop.lib.clock import local_midnight
+from vop.lib.forms import PersonField
+
+FindMember: TypeAlias = Callable[[str], Membership | None]
 
 
 class MandateForm(forms.Form):
@@ -24,10 +27,13 @@ class MandateForm(forms.Form):
         label=_("Last day"),
         help_text=_("Required: 24 months after the first day at the latest."),
     )
-    lead = forms.ChoiceField(
+    lead = PersonField(
         label=_("Engagement lead"),
         required=False,
-        help_text=_("Gets access to all that the mandate covers, once the client has said yes."),
+        help_text=_(
+            "The address of a colleague, who gets access to all that the mandate covers once the"
+            " client has said yes."
+        ),
     )
     text_sha256 = forms.CharField(required=False, widget=forms.HiddenInput)
 
@@ -37,20 +43,15 @@ class MandateForm(forms.Form):
         *,
         initial: Mapping[str, Any],
         services: Iterable[Service],
-        leads: Iterable[Membership] | None,
+        find_lead: FindMember | None,
     ) -> None:
         super().__init__(data, initial=dict(initial))
         self._posted = data
         self._packages = PackageFields(self, services)
-        self._leads = {str(member.pk): member for member in leads or ()}
-        if leads is None:
+        if find_lead is None:
             del self.fields["lead"]
         else:
-            choices = [
-                ("", _("Nobody yet")),
-                *((k, describe(m)) for k, m in self._leads.items()),
-            ]
-            _choice(self, "lead").choices = choices
+            person_field(self, "lead").find = find_lead
 
     def show_text(self, sha256: str) -> None:
         """Have the page carry the hash of the text that it shows: sent back, it is a yes to it."""
@@ -64,7 +65,7 @@ class MandateForm(forms.Form):
     @property
     def chosen_lead(self) -> Membership | None:
         """The chosen lead, once the form is valid."""
-        return self._leads.get(self.cleaned_data.get("lead", ""))
+        return self.cleaned_data.get("lead")
 
     @property
     def first(self) -> datetime:
@@ -138,38 +139,32 @@ class EndForm(forms.Form):
 class AssignForm(forms.Form):
     """Who works for a client, in which part of the mandate, and until when."""
 
-    member = forms.ChoiceField(label=_("Who"))
+    member = PersonField(
+        label=_("Who"), help_text=_("The address of somebody in the firm, other than yourself.")
+    )
     last_day = DayField(label=_("Last day"))
 
     def __init__(
         self,
         data: Any = None,
         *,
-        members: Iterable[Membership],
+        find_member: FindMember,
         covered: Sequence[CoveredService],
         last_day: date,
     ) -> None:
         super().__init__(data, initial={"last_day": last_day})
-        self._members = {str(member.pk): member for member in members}
+        person_field(self, "member").find = find_member
         self._packages = PackageFields(
             self,
             [each.service for each in covered],
             offered={each.service: each.packages for each in covered},
         )
-        _choice(self, "member").choices = [
-            ("", _("Choose a person")),
-            *((key, describe(member)) for key, member in self._members.items()),
-        ]
-
-    @property
-    def has_members(self) -> bool:
-        """Whether there is anybody to choose."""
-        return bool(self._members)
 
     @property
     def chosen_member(self) -> Membership:
         """The chosen person, once the form is valid."""
-        return self._members[self.cleaned_data["member"]]
+        member: Membership = self.cleaned_data["member"]
+        return member
 
     @property
     def chosen(self) -> Mapping[Service, Sequence[Package]]:
@@ -185,23 +180,21 @@ class AssignForm(forms.Form):
 class LeadForm(forms.Form):
     """Who is responsible for a client."""
 
-    lead = forms.ChoiceField(label=_("Engagement lead"), required=False)
+    lead = PersonField(
+        label=_("Engagement lead"),
+        required=False,
+        help_text=_("The address of somebody in the firm. Left empty, nobody is."),
+    )
 
-    def __init__(
-        self, data: Any = None, *, leads: Iterable[Membership], held: Membership | None
-    ) -> None:
-        super().__init__(data, initial={"lead": str(held.pk) if held else ""})
-        self._leads = {str(member.pk): member for member in leads}
-        choices = [
-            ("", _("Nobody yet")),
-            *((k, describe(m)) for k, m in self._leads.items()),
-        ]
-        _choice(self, "lead").choices = choices
+    def __init__(self, data: Any = None, *, find_lead: FindMember, held: Membership | None) -> None:
+        super().__init__(data, initial={"lead": held.user.email if held else ""})
+        person_field(self, "lead").find = find_lead
 
     @property
     def chosen_lead(self) -> Membership | None:
         """The chosen lead, once the form is valid."""
-        return self._leads.get(self.cleaned_data["lead"])
+        lead: Membership | None = self.cleaned_data["lead"]
+        return lead
 
 
 class PackageFields:

@@ -1,23 +1,24 @@
 """What people fill in about seats."""
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from companies.models import Membership
 from companies.queries import find_active_members
-from services.forms.fields import describe
+from services.forms.fields import person_field
 from services.models import Seat, ServiceRole
+from vop.lib.forms import PersonField
 
 
 class SeatForm(forms.Form):
     """Whom to give a seat, and in which role."""
 
-    member = forms.ChoiceField(label=_("Who"))
+    member = PersonField(label=_("Who"), help_text=_("The address of an active member."))
     role = forms.ChoiceField(
         label=_("Role in the service"), help_text=_("Decides what the person may do there.")
     )
@@ -26,46 +27,32 @@ class SeatForm(forms.Form):
         self,
         data: Any = None,
         *,
-        members: Iterable[Membership],
+        find_member: Callable[[str], Membership | None],
         roles: Iterable[ServiceRole],
     ) -> None:
         super().__init__(data)
-        self._members = {str(member.pk): member for member in members}
+        person_field(self, "member").find = find_member
         self._roles = {str(role.pk): role for role in roles}
-        self._field("member").choices = [
-            ("", _("Choose a person")),
-            *((key, describe(member)) for key, member in self._members.items()),
-        ]
-        self._field("role").choices = [(key, role.name) for key, role in self._roles.items()]
-        default = (key for key, role in self._roles.items() if role.is_default)
-        self._field("role").initial = next(default, None)
-
-    @property
-    def has_members(self) -> bool:
-        """Whether there is anybody to choose."""
-        return bool(self._members)
+        role = self.fields["role"]
+        if isinstance(role, forms.ChoiceField):
+            role.choices = [(key, each.name) for key, each in self._roles.items()]
+        default = (key for key, each in self._roles.items() if each.is_default)
+        role.initial = next(default, None)
 
     @property
     def chosen_member(self) -> Membership:
         """The chosen member, once the form is valid."""
-        return self._members[self.cleaned_data["member"]]
+        member: Membership = self.cleaned_data["member"]
+        return member
 
     @property
     def chosen_role(self) -> ServiceRole:
         """The chosen role, once the form is valid."""
         return self._roles[self.cleaned_data["role"]]
 
-    def _field(self, name: str) -> forms.ChoiceField:
-        field = self.fields[name]
-        if not isinstance(field, forms.ChoiceField):
-            raise TypeError(name)
-        return field
-
 
 class _PeopleForm(forms.Form):
     """A form in which members of a company are named by their addresses, suggested as one types."""
-
-    SUGGESTIONS: ClassVar = "people"  # the id of the list beside the form
 
     def __init__(self, data: Any = None, *, leaving: Membership, at: datetime) -> None:
         super().__init__(data)
@@ -79,7 +66,7 @@ class _PeopleForm(forms.Form):
             label=label,
             required=required,
             help_text=help_text,
-            widget=forms.EmailInput(attrs={"list": self.SUGGESTIONS, "autocomplete": "off"}),
+            widget=forms.EmailInput(attrs={"list": PersonField.SUGGESTIONS, "autocomplete": "off"}),
         )
 
     def clean(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import timedelta
+from functools import partial
 from http import HTTPStatus
 
 from django.contrib import messages
@@ -15,11 +16,11 @@ from companies.access import get_assignment_for, get_held_mandate_for
 from companies.http import CompanyRequest, company_page
 from companies.models import Mandate, Permission
 from companies.operations import AssignmentTooLongError, end_assignment
-from companies.queries import list_assignable
+from companies.queries import find_active_member, list_assignable
 from services.forms import AssignForm
 from services.operations import assign_person
 from services.queries import list_covered
-from services.views.mandates import may_manage
+from services.views.mandates import SUGGESTIONS, may_manage
 from vop.lib.clock import local_date
 from vop.lib.errors import DomainError
 
@@ -42,7 +43,8 @@ def assign(request: CompanyRequest, mandate_id: uuid.UUID) -> HttpResponse:
             messages.success(request, _("%(name)s is assigned.") % {"name": name})
             return redirect("services:mandate", request.company.pk, mandate.pk)
     status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
-    context = {"form": form, "mandate": mandate}
+    people = list_assignable(mandate, request.user, at=request.now, limit=SUGGESTIONS)
+    context = {"form": form, "mandate": mandate, "people": people}
     return render(request, "services/assign.html", context, status=status)
 
 
@@ -77,11 +79,9 @@ def _assign(request: CompanyRequest, mandate: Mandate, form: AssignForm) -> None
 
 
 def _build_form(request: CompanyRequest, mandate: Mandate) -> AssignForm:
-    """Offer everybody but oneself: nobody assigns themselves."""
-    members = list_assignable(mandate, at=request.now)
     return AssignForm(
         request.POST if request.method == "POST" else None,
-        members=[each for each in members if each.user_id != request.user.pk],
+        find_member=partial(find_active_member, request.company.pk, at=request.now),
         covered=list_covered(mandate),
         last_day=local_date(mandate.ends_at - timedelta.resolution),
     )

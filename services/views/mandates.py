@@ -1,7 +1,8 @@
 """Pages of one mandate, for both its parties."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from http import HTTPStatus
 
 from django.contrib import messages
@@ -17,14 +18,28 @@ from accounts.queries import get_authentication
 from companies import operations as companies_operations
 from companies.access import get_mandate_for
 from companies.http import CompanyRequest, company_page
-from companies.models import MANDATE_STATE_LABELS, Mandate, MandateState, Permission
+from companies.models import (
+    MANDATE_STATE_LABELS,
+    Mandate,
+    MandateState,
+    Membership,
+    Permission,
+)
 from companies.operations import check_manages, requesting_permission
-from companies.queries import list_assignments, list_consents, list_possible_leads, list_replaceable
+from companies.queries import (
+    find_active_member,
+    list_active_members,
+    list_assignments,
+    list_consents,
+    list_replaceable,
+)
 from services.forms import ApprovalForm, EndForm, LeadForm
 from services.operations import Answer, approve_mandate, describe_terms
 from services.queries import list_covered, map_assigned
 from services.rendering import make_consent
 from vop.lib.errors import DomainError
+
+SUGGESTIONS = 200  # more than that and one types the address
 
 
 @require_safe
@@ -119,6 +134,11 @@ def change_lead(request: CompanyRequest, mandate_id: uuid.UUID) -> HttpResponse:
     return _render(request, found, lead=form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
+def suggest_colleagues(request: CompanyRequest) -> Sequence[Membership]:
+    """List whose addresses a page suggests."""
+    return list_active_members(request.company.pk, at=request.now, limit=SUGGESTIONS)
+
+
 def read_method(request: CompanyRequest) -> str:
     """Return how the person of this session proved who they are, for a consent."""
     return " ".join(get_authentication(request).amr)
@@ -162,6 +182,7 @@ def _render(
         "ending": (ending or EndForm()) if may["may_end"] else None,
         "renew_url": _renew_url(request, found) if may["may_end"] else "",
         "lead_form": (lead or _lead_form(request, found)) if may["may_lead"] else None,
+        "people_to_lead": suggest_colleagues(request) if may["may_lead"] else (),
         **may,
     }
     return render(request, "services/mandate.html", context, status=status)
@@ -238,6 +259,6 @@ def _approval_form(
 def _lead_form(request: CompanyRequest, found: Mandate, *, is_sent: bool = False) -> LeadForm:
     return LeadForm(
         request.POST if is_sent else None,
-        leads=list_possible_leads(found.firm_id, at=request.now),
+        find_lead=partial(find_active_member, found.firm_id, at=request.now),
         held=found.lead,
     )

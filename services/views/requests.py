@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -29,13 +30,13 @@ from companies.operations import (
     TooLongError,
     check_terms,
 )
-from companies.queries import get_company_by_number, list_possible_leads
+from companies.queries import find_active_member, get_company_by_number
 from services.forms import MandateForm
 from services.models import Package
 from services.operations import Answer, NothingChosenError, TextChangedError, request_mandate
 from services.queries import cover, list_covered, list_offered_services
 from services.rendering import make_consent
-from services.views.mandates import read_method
+from services.views.mandates import read_method, suggest_colleagues
 from vop.lib.clock import add_months, local_date
 from vop.lib.errors import DomainError, NotFound
 
@@ -87,7 +88,9 @@ def _ask(request: CompanyRequest, side: Mandate.Side) -> HttpResponse:
             field = _FIELD_OF.get(type(error), "org_number" if consent is None else None)
             is_about_items = isinstance(error, NothingChosenError)
             form.add_error(None if is_about_items else field, str(error.message))
-    context = {"form": form, "consent": consent, "is_client": side == Mandate.Side.CLIENT}
+    is_client = side == Mandate.Side.CLIENT
+    people = () if is_client else suggest_colleagues(request)
+    context = {"form": form, "consent": consent, "is_client": is_client, "people": people}
     status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
     return render(request, "services/ask_mandate.html", context, status=status)
 
@@ -127,11 +130,12 @@ def _read_consent(request: CompanyRequest, form: MandateForm, terms: MandateTerm
 
 def _build_form(request: CompanyRequest, side: Mandate.Side) -> MandateForm:
     is_firm = side == Mandate.Side.FIRM
+    find_lead = partial(find_active_member, request.company.pk, at=request.now)
     return MandateForm(
         request.POST.copy() if request.method == "POST" else None,
         initial=_read_initial(request, side),
         services=list_offered_services(),
-        leads=list_possible_leads(request.company.pk, at=request.now) if is_firm else None,
+        find_lead=find_lead if is_firm else None,
     )
 
 
@@ -147,7 +151,8 @@ def _read_initial(request: CompanyRequest, side: Mandate.Side) -> Mapping[str, A
     except (ValueError, NotFound):
         return initial
     other: Company = earlier.firm if side == Mandate.Side.CLIENT else earlier.client
-    initial |= {"org_number": other.formatted_org_number, "lead": str(earlier.lead_id or "")}
+    lead = earlier.lead.user.email if earlier.lead else ""
+    initial |= {"org_number": other.formatted_org_number, "lead": lead}
     for each in list_covered(earlier):
         levels = [package for package in each.mightiest if package != Package.ADMIN]
         initial[f"level_{each.service.slug}"] = levels[-1].value if levels else ""

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
+from functools import partial
 
 from django.conf import settings
 from django.contrib import messages
@@ -13,8 +14,8 @@ from django.views.decorators.http import require_POST
 
 from accounts.models import User
 from companies.http import CompanyRequest, WorkplaceRequest, company_page, workplace_page
-from companies.models import Permission
-from companies.queries import list_people_who_may
+from companies.models import Membership, Permission
+from companies.queries import find_active_member, list_people_who_may
 from services.access import (
     Access,
     Offer,
@@ -36,6 +37,7 @@ from services.queries import (
 from vop.lib.errors import DomainError
 
 SEATS_PER_PAGE = 50
+SUGGESTIONS = 200  # more than that and one types the address
 
 
 @workplace_page
@@ -121,7 +123,13 @@ def _render_detail(
 ) -> HttpResponse:
     seats = list_seats(subscribed.entitlement, at=request.now)
     page = Paginator(seats, SEATS_PER_PAGE).get_page(request.GET.get("page"))
-    context = {"subscribed": subscribed, "page_obj": page, "form": form, **_frame(request)}
+    context = {
+        "subscribed": subscribed,
+        "page_obj": page,
+        "form": form,
+        "people": _suggest(request, subscribed) if form else (),
+        **_frame(request),
+    }
     return render(request, "services/detail.html", context, status=status)
 
 
@@ -130,9 +138,13 @@ def _build_form(
 ) -> SeatForm:
     return SeatForm(
         request.POST if is_sent else None,
-        members=list_members_without_seat(subscribed.entitlement, at=request.now),
+        find_member=partial(find_active_member, request.company.pk, at=request.now),
         roles=list_roles(subscribed.service),
     )
+
+
+def _suggest(request: CompanyRequest, subscribed: Subscribed) -> Sequence[Membership]:
+    return list_members_without_seat(subscribed.entitlement, at=request.now, limit=SUGGESTIONS)
 
 
 def _list_helpers(request: WorkplaceRequest, offer: Offer) -> Sequence[User]:

@@ -108,7 +108,9 @@ def test_log_is_filtered_by_kind_person_outcome_and_day(
     assert shown(client, acme, **period) == [changed.pk, invited.pk]
     assert shown(client, acme, **period, group="company") == [changed.pk]
     assert shown(client, acme, **period, group="people") == [invited.pk]
-    assert shown(client, acme, **period, person=str(alice.pk)) == [invited.pk]
+    assert shown(client, acme, **period, person=alice.email) == [invited.pk]
+    nobody = client.get(f"/c/{acme.pk}/log/", {**period, "person": "ingen@exempel.se"})
+    assert "Ingen som är eller har varit medlem" in nobody.content.decode()
     assert shown(client, acme, **period, outcome="denied") == [changed.pk]
     assert shown(client, acme, since="2026-07-02", until="2026-07-02") == [changed.pk]
     assert shown(client, acme, since="2026-07-01", until="2026-07-01") == [invited.pk]

@@ -1,7 +1,7 @@
 """Choosing the company to work in."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.test import Client
@@ -10,9 +10,15 @@ from stdnum import luhn
 
 from accounts.models import User
 from auditlog.models import Event
-from companies.models import Company, Membership
+from companies.models import Assignment, Company, Membership, Role
+from companies.operations import block_person
 from companies.queries import get_default_membership
-from tests.factories.companies import make_company
+from companies.queries.recent import list_recent_companies
+from services.models import Package
+from tests.factories.accounts import make_user
+from tests.factories.companies import SYSTEM, join_company, make_company
+from tests.factories.mandates import assign, make_mandate, owner_of
+from tests.factories.services import make_service
 
 SignIn = Callable[[User], Client]
 
@@ -24,6 +30,40 @@ def many(alice: User, acme: Company) -> list[Company]:
     return [
         make_company(name=f"Åkeri {number}", owner=alice, org_number=number) for number in numbers
     ]
+
+
+def test_header_offers_the_five_used_last_then_others_by_name(
+    alice: User, many: list[Company]
+) -> None:
+    now = timezone.now()
+    for company, days in ((many[3], 2), (many[7], 1), (many[9], 3)):
+        Membership.objects.filter(company=company).update(last_used_at=now - timedelta(days=days))
+    Company.objects.filter(pk=many[9].pk).update(closed_at=now)
+
+    found = list_recent_companies(alice, at=now)
+
+    assert [each.pk for each in found[:2]] == [many[7].pk, many[3].pk]
+    assert found[0].formatted_org_number == many[7].formatted_org_number
+    rest = [each.name for each in found[2:]]
+    assert len(rest) == 3
+    assert rest == sorted(rest)
+    assert many[9].name not in rest  # closed
+
+
+def test_header_offers_clients_only_while_they_are_open_to_the_person(
+    acme: Company, now: datetime
+) -> None:
+    owner, chosen = make_user(email="berit@exempel.se"), {make_service(): [Package.READ]}
+    byra = make_company(
+        name="Byrån AB", owner=owner, org_number="5590000302", firm_kind="accounting"
+    )
+    moa = join_company(byra, make_user(email="moa@exempel.se"), Role.MEMBER)
+    held = assign(make_mandate(acme, byra, chosen, now=now), moa, chosen, now=now)
+    Assignment.objects.filter(pk=held.pk).update(last_used_at=now)
+
+    assert [each.name for each in list_recent_companies(moa.user, at=now)] == [acme.name, byra.name]
+    block_person(company=acme, user=moa.user, acting=owner_of(acme), actor=SYSTEM, now=now)
+    assert [each.name for each in list_recent_companies(moa.user, at=now)] == [byra.name]
 
 
 def test_companies_are_listed_last_used_first(

@@ -77,7 +77,7 @@ def test_firm_reads_the_text_and_sends_the_request(
     browser = sign_in(owner_of(byra).user)
     ask = path(byra, "clients/ask/")
     assert 'name="level_bokforing"' in browser.get(ask).content.decode()
-    sent = fill(acme, lead=str(moa.pk))
+    sent = fill(acme, lead=moa.user.email)
     review = browser.post(ask, sent)
     page = review.content.decode()
     assert (review.status_code, Mandate.objects.count()) == (200, 0)
@@ -134,6 +134,7 @@ def test_client_offers_a_firm_a_mandate(
         ({"last_day": "i morgon"}, "giltigt datum"),
         ({"level_bokforing": "everything"}, "everything"),
         ({"lead": "nobody"}, "nobody"),
+        ({"lead": "ingen@exempel.se"}, "Ingen aktiv medlem har den här adressen"),
     ],
 )
 def test_bad_input_is_told_beside_the_field_and_nothing_is_lost(
@@ -273,7 +274,7 @@ def test_firm_assigns_and_takes_off(
     assert "Berit" not in page.split("<form")[-1]  # nobody assigns themselves
     assert "sign" not in re.findall(r'<option value="(\w+)"', page)
     last_day = local_date(mandate.valid_until - timedelta.resolution)
-    sent = {"member": str(moa.pk), "last_day": last_day.isoformat(), "level_bokforing": "read"}
+    sent = {"member": moa.user.email, "last_day": last_day.isoformat(), "level_bokforing": "read"}
     too_long = sent | {"last_day": (last_day + timedelta(days=1)).isoformat()}
     assert browser.post(f"{address}assign/", too_long).status_code == 422
     assert browser.post(f"{address}assign/", sent | {"level_bokforing": ""}).status_code == 422
@@ -292,10 +293,10 @@ def test_lead_is_changed_and_may_then_assign(
     byra: Company, mandate: Mandate, sign_in: SignIn
 ) -> None:
     user = make_user(email="leif@exempel.se", full_name="Leif")
-    leif = join_company(byra, user, Role.ENGAGEMENT_LEAD)
+    join_company(byra, user, Role.ENGAGEMENT_LEAD)
     address = path(byra, f"mandates/{mandate.pk}/")
     assert sign_in(user).get(f"{address}assign/").status_code == 403
-    sign_in(owner_of(byra).user).post(f"{address}lead/", {"lead": str(leif.pk)})
+    sign_in(owner_of(byra).user).post(f"{address}lead/", {"lead": user.email})
     assert sign_in(user).get(f"{address}assign/").status_code == 200
 
 

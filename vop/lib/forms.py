@@ -1,7 +1,15 @@
-"""How forms are drawn, and how they complain."""
+"""How forms are drawn, how they complain, and how they ask for a person."""
 
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from django import forms
+from django.core.exceptions import ValidationError
 from django.forms.renderers import TemplatesSetting
-from django.utils.translation import gettext_noop
+from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy, gettext_noop
 
 # Django's own complaints. Standing here they get a translation of ours, which goes before Django's
 # stiff one; nobody reads the tuple.
@@ -17,8 +25,110 @@ DJANGO_TEXTS = (
 )
 
 
+class PersonField(forms.EmailField):
+    """A person named by their address; the browser suggests some while one types.
+
+    A list to choose from would be thousands of people long. The form says who may be meant by
+    setting `find`, which gets the address in small letters; the page shows the suggestions by
+    including companies/_suggestions.html beside the form. The value is what `find` returned, or
+    nothing.
+    """
+
+    SUGGESTIONS: Final = "people"  # the id of the list
+    default_error_messages = {"nobody": gettext_lazy("No active member has this address.")}
+
+    def __init__(self, **options: Any) -> None:
+        attributes = {"list": self.SUGGESTIONS, "autocomplete": "off"}
+        super().__init__(widget=forms.EmailInput(attrs=attributes), **options)
+        self.find: Callable[[str], Any] = lambda _address: None
+
+    def clean(self, value: Any) -> Any:
+        """Return whom the address belongs to."""
+        address = super().clean(value)
+        found = self.find(address.lower()) if address else None
+        if address and found is None:
+            raise ValidationError(self.error_messages["nobody"], code="nobody")
+        return found
+
+
+# An attribute may be on (its name alone), off (not there) or have a value.
+Attributes = Mapping[str, object]
+
+
 class FormRenderer(TemplatesSetting):
-    """Renders `{{ form }}` with the house's components: summary of errors, labels, help, inputs."""
+    """Renders `{{ form }}` with the house's components: summary of errors, labels, help, inputs.
+
+    The plain inputs are written here as Django's templates of them do, which take some ten times as
+    long: two included templates for each option.
+    """
 
     form_template_name = "components/form.html"
     field_template_name = "components/field.html"
+
+    def render(
+        self,
+        template_name: str,
+        context: dict[str, Any],
+        request: HttpRequest | None = None,
+    ) -> SafeString:
+        """Draw a widget, or another template of a form."""
+        draw = _DRAWN.get(template_name)
+        if draw is not None:
+            return draw(context["widget"])
+        return SafeString(super().render(template_name, context, request))
+
+
+def _draw_input(widget: Mapping[str, Any]) -> SafeString:
+    value = widget["value"]
+    return format_html(
+        '<input type="{}" name="{}"{}{}>',
+        widget["type"],
+        widget["name"],
+        "" if value is None else format_html(' value="{}"', value),
+        _draw_attributes(widget["attrs"]),
+    )
+
+
+def _draw_select(widget: Mapping[str, Any]) -> SafeString:
+    groups = [(_draw_group(name, options),) for name, options, _place in widget["optgroups"]]
+    return format_html(
+        '<select name="{}"{}>{}\n</select>',
+        widget["name"],
+        _draw_attributes(widget["attrs"]),
+        format_html_join("", "{}", groups),
+    )
+
+
+def _draw_group(name: str | None, options: Iterable[Mapping[str, Any]]) -> SafeString:
+    drawn = format_html_join(
+        "",
+        '\n<option value="{}"{}>{}</option>',
+        ((each["value"], _draw_attributes(each["attrs"]), each["label"]) for each in options),
+    )
+    return format_html('\n<optgroup label="{}">{}\n</optgroup>', name, drawn) if name else drawn
+
+
+def _draw_attributes(attributes: Attributes) -> SafeString:
+    if not attributes:
+        return SafeString("")
+    return format_html_join(
+        "",
+        "{}{}",
+        (
+            (format_html(" {}", name), "" if value is True else format_html('="{}"', value))
+            for name, value in attributes.items()
+            if value is not False
+        ),
+    )
+
+
+_DRAWN: Final[Mapping[str, Callable[[Mapping[str, Any]], SafeString]]] = {
+    "django/forms/widgets/select.html": _draw_select,
+    **{
+        f"django/forms/widgets/{name}.html": _draw_input
+        for name in (
+            "checkbox", "date", "email", "hidden", "input", "number", "password", "search", "tel",
+            "text", "url",
+        )
+    },
+}  # fmt: skip

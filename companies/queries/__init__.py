@@ -14,10 +14,8 @@ from django.db.models import (
     OuterRef,
     Q,
     QuerySet,
-    Subquery,
     UUIDField,
 )
-from django.db.models.functions import Coalesce
 
 from accounts.models import User
 from companies.models import (
@@ -87,29 +85,6 @@ def list_memberships_of(user: User, *, at: datetime) -> Sequence[Membership]:
         .select_related("company")
         .prefetch_related("role_grants")
         .order_by(F("last_used_at").desc(nulls_last=True), "company__name", "pk")
-    )
-
-
-def list_recent_companies(user: User, *, at: datetime, limit: int = 5) -> Sequence[Company]:
-    """List the companies that a person used last, for the switcher in the header. One query."""
-    own = Membership.objects.in_force(at).of_person(user.pk)
-    through_firms = Assignment.objects.in_force(at).of_person(user.pk)
-    last_own = own.filter(company=OuterRef("pk")).order_by("pk")
-    last_through = through_firms.filter(mandate__client=OuterRef("pk")).order_by(
-        F("last_used_at").desc(nulls_last=True), "pk"
-    )
-    # A union, not an "or": with that PostgreSQL looks at every company there is.
-    mine = own.values("company_id").union(through_firms.values("mandate__client_id"))
-    return list(
-        Company.objects.open()
-        .filter(pk__in=mine)
-        .annotate(
-            last_used=Coalesce(
-                Subquery(last_own.values("last_used_at")[:1]),
-                Subquery(last_through.values("last_used_at")[:1]),
-            )
-        )
-        .order_by(F("last_used").desc(nulls_last=True), "name", "pk")[:limit]
     )
 
 
@@ -256,20 +231,21 @@ def find_active_members(
     return {member.user.email.lower(): member for member in members.select_related("user")}
 
 
+def find_active_member(company_id: uuid.UUID, email: str, *, at: datetime) -> Membership | None:
+    """Return who can get in and has an address, or nobody."""
+    return find_active_members(company_id, [email], at=at).get(email.lower())
+
+
 def has_other_owner(membership: Membership) -> bool:
     """Tell whether the company has an owner for good besides a member."""
     owners = Membership.objects.owners().filter(company_id=membership.company_id)
     return owners.exclude(pk=membership.pk).exists()
 
 
-def list_people_ever_in(company_id: uuid.UUID) -> Sequence[tuple[str, str]]:
-    """List everybody who is or was in a company, as key and name, for choosing one of them."""
-    rows = (
-        User.objects.filter(memberships__company_id=company_id)
-        .distinct()
-        .order_by("full_name", "email", "pk")
-    )
-    return [(str(user.pk), user.display_name) for user in rows]
+def find_person_ever_in(company_id: uuid.UUID, email: str) -> User | None:
+    """Return who is or was in a company and has an address, or nobody."""
+    ever = Membership.objects.filter(company_id=company_id, user=OuterRef("pk"))
+    return User.objects.filter(Exists(ever), email=email.lower()).first()
 
 
 def list_open_invitations(company_id: uuid.UUID) -> Sequence[Invitation]:
@@ -309,17 +285,10 @@ def list_people_with(role: Role, company_id: uuid.UUID, *, at: datetime) -> Sequ
 
 
 def _list_people(roles: Sequence[Role], company_id: uuid.UUID, at: datetime) -> Sequence[User]:
-    grants = RoleGrant.objects.in_force(at).filter(role__in=roles).values("membership_id")
-    return list(
-        User.objects.filter(
-            is_active=True,
-            memberships__in=Membership.objects.in_force(at).filter(
-                company_id=company_id, pk__in=grants
-            ),
-        )
-        .distinct()
-        .order_by("full_name", "pk")
-    )
+    grants = RoleGrant.objects.in_force(at).filter(role__in=roles, membership=OuterRef("pk"))
+    members = Membership.objects.in_force(at).filter(Exists(grants), company_id=company_id)
+    people = User.objects.filter(is_active=True, pk__in=members.values("user_id"))
+    return list(people.order_by("full_name", "pk"))
 
 
 def count_members(company_id: uuid.UUID, *, at: datetime) -> int:
@@ -351,19 +320,19 @@ def get_mandate(company_id: uuid.UUID, mandate_id: uuid.UUID) -> Mandate | None:
     return Mandate.objects.filter(parties, pk=mandate_id).with_parties().first()
 
 
-def list_assignable(mandate: Mandate, *, at: datetime) -> Sequence[Membership]:
-    """List the members of a firm who can be assigned under a mandate, by name."""
+def list_assignable(
+    mandate: Mandate, asking: User, *, at: datetime, limit: int
+) -> Sequence[Membership]:
+    """List members of a firm whom somebody can assign under a mandate, by name.
+
+    Nobody assigns themselves.
+    """
     blocked = Block.objects.in_force(at).filter(company=mandate.client_id).values("user_id")
     members = Membership.objects.in_force(at).filter(
         company_id=mandate.firm_id, user__is_active=True
     )
-    return list(members.exclude(user__in=blocked).select_related("user").by_person())
-
-
-def list_possible_leads(company_id: uuid.UUID, *, at: datetime) -> Sequence[Membership]:
-    """List who in a company can be made responsible for something, by name."""
-    members = Membership.objects.in_force(at).filter(company_id=company_id, user__is_active=True)
-    return list(members.select_related("user").by_person())
+    others = members.exclude(user__in=blocked).exclude(user=asking)
+    return list(others.select_related("user").by_person()[:limit])
 
 
 def get_assignment_of(mandate: Mandate, assignment_id: uuid.UUID) -> Assignment | None:
