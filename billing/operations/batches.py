@@ -1,7 +1,7 @@
 """A batch of a run: up to a few hundred customers in one transaction."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Final
@@ -24,13 +24,14 @@ from billing.queries import (
     Renewal,
     add_nets,
     describe_preview,
-    list_due_payers,
+    find_payers,
     work_out,
 )
 from companies.models import Company
 from vop.lib.bulk import update_rows
 from vop.lib.clock import local_date
 from vop.lib.db import step, use_case
+from vop.lib.statements import fetch
 
 _MOVED_COLUMNS: Final = ["id", "billed_through", "paid_quantity", "price_id", "cancel_on"]
 _CHANGED_COLUMNS: Final = [
@@ -69,9 +70,8 @@ def preview_batch(*, run: BillingRun, book: PriceBook) -> BillingBatch | None:
     batch = _claim(waiting)
     if batch is None:
         return None
-    ids = list_due_payers(run.as_of, first=batch.first_payer, until=batch.until_payer)
-    payers = {company.pk: company for company in Company.objects.filter(pk__in=ids)}
-    works = work_out(payers, as_of=run.as_of, book=book)
+    found = fetch(find_payers(run.as_of, first=batch.first_payer, until=batch.until_payer))
+    works = work_out({company.pk: company for company in found}, as_of=run.as_of, book=book)
     batch.preview = describe_preview(works)
     batch.digests = _digests(works)
     batch.state = BillingBatch.State.PREVIEWED
@@ -99,9 +99,9 @@ def bill_batch(
     if batch is None:
         return None
     claimed.append(batch.pk)
-    ids = list_due_payers(run.as_of, first=batch.first_payer, until=batch.until_payer)
-    payers = lock_companies(*ids)
-    works = work_out(payers, as_of=run.as_of, book=book)
+    found = find_payers(run.as_of, first=batch.first_payer, until=batch.until_payer)
+    locked = fetch(found.select_for_update(of=("self",), no_key=True))
+    works = work_out({company.pk: company for company in locked}, as_of=run.as_of, book=book)
     batch.due_count = max(batch.due_count, batch.billed_count + len(works))
     gone = batch.due_count - batch.billed_count - len(works)
     done = _bill(run, batch, works, book=book, actor=actor, now=now)
@@ -196,27 +196,29 @@ def _renew(
     done: Done,
 ) -> None:
     """Move the cursors, put the lines on bases, carry out ends, and tell the companies."""
+    renewals = [renewal for work in works for renewal in work.renewals]
     charges = [
         Charge.of(
             renewal.row,
             payer=work.company,
-            currency=renewal.currency,
-            lines=renewal.outcome.lines,
+            currency=renewal.course.currency,
+            lines=renewal.course.outcome.lines,
             run_id=run.pk,
+            contents=renewal.course.contents,
         )
         for work in works
         for renewal in work.renewals
     ]
-    _move_cursors([renewal for work in works for renewal in work.renewals], book)
+    _move_cursors(renewals, book)
     billing_date = max(run.as_of, local_date(now))
     bases = gather(charges, plans=book.by_code, billing_date=billing_date, now=now)
     for work in works:
-        done.lines += len(work.lines)
+        done.lines += sum(len(renewal.course.contents) for renewal in work.renewals)
         add_nets(done.nets, work.nets)
         for renewal in work.renewals:
             _follow(renewal, book, actor=actor, now=now)
             done.ended += _end(renewal, run.as_of, actor=actor, now=now)
-    _tell(works, charges, bases, actor=actor, now=now)
+    _tell(works, list(zip(renewals, charges, strict=True)), bases, actor=actor, now=now)
 
 
 def _move_cursors(renewals: Sequence[Renewal], book: PriceBook) -> None:
@@ -224,12 +226,13 @@ def _move_cursors(renewals: Sequence[Renewal], book: PriceBook) -> None:
     moved: list[tuple[object, ...]] = []
     changed: list[tuple[object, ...]] = []
     for renewal in renewals:
-        row, state = renewal.row, renewal.outcome.subscription
-        if not renewal.outcome.lines and state.cancel_on == row.cancel_on:
+        row, outcome = renewal.row, renewal.course.outcome
+        state = outcome.subscription
+        if not outcome.lines and state.cancel_on == row.terms.cancel_on:
             continue
         price = None if state.price is None else state.price.ref
         moved.append((row.id, state.billed_through, state.paid_quantity, price, state.cancel_on))
-        if row.next_plan_id is not None and state.next_plan is None:
+        if row.terms.next_plan_id is not None and state.next_plan is None:
             plan = book.by_code[state.plan].pk
             changed.append((row.id, plan, state.term, state.bought_on, None, None))
     update_rows(Subscription, _MOVED_COLUMNS, moved)
@@ -238,15 +241,16 @@ def _move_cursors(renewals: Sequence[Renewal], book: PriceBook) -> None:
 
 def _follow(renewal: Renewal, book: PriceBook, *, actor: Actor, now: datetime) -> None:
     """Let the service's seat limit follow what is paid, where it doesn't already."""
-    state = renewal.outcome.subscription
+    outcome = renewal.course.outcome
+    state = outcome.subscription
     limit = state.quantity if book.by_code[state.plan].is_per_seat else None
-    if renewal.outcome.lines and renewal.row.seat_limit != limit:
+    if outcome.lines and renewal.row.seat_limit != limit:
         subscription = _load(renewal.row)
         follow_seats(subscription=subscription, state=state, actor=actor, now=now)
 
 
 def _end(renewal: Renewal, as_of: date, *, actor: Actor, now: datetime) -> bool:
-    is_over = renewal.outcome.subscription.status_on(as_of) is engine.Status.ENDED
+    is_over = renewal.course.outcome.subscription.status_on(as_of) is engine.Status.ENDED
     if is_over:
         end_subscription(subscription=_load(renewal.row), actor=actor, now=now)
     return is_over
@@ -264,7 +268,7 @@ def _load(row: DueRow) -> Subscription:
 @step
 def _tell(
     works: Sequence[CustomerWork],
-    charges: Sequence[Charge],
+    charged: Iterable[tuple[Renewal, Charge]],
     bases: dict[BasisKey, InvoiceBasis],
     *,
     actor: Actor,
@@ -274,13 +278,10 @@ def _tell(
 
     A company whose firm pays reads of its own subscriptions only.
     """
-    keys = {charge.subscription_id: charge.key for charge in charges}
     groups: dict[tuple[uuid.UUID, BasisKey], list[Renewal]] = {}
-    for work in works:
-        for renewal in work.renewals:
-            if renewal.outcome.lines:
-                place = (renewal.row.company_id, keys[renewal.row.id])
-                groups.setdefault(place, []).append(renewal)
+    for renewal, charge in charged:
+        if charge.lines:
+            groups.setdefault((renewal.row.company_id, charge.key), []).append(renewal)
     names = {work.company.pk: work.company.ref for work in works}
     names |= _name_others({company_id for company_id, _key in groups} - set(names))
     entries = [
@@ -289,12 +290,9 @@ def _tell(
             target=names[company_id],
             data={
                 "basis": str(bases[key].pk),
-                "net_cents": sum(one.net_cents for one in renewals),
-                "periods": sum(len(one.outcome.lines) for one in renewals),
-                "through": {
-                    state.ref: str(state.billed_through)
-                    for state in (one.outcome.subscription for one in renewals)
-                },
+                "net_cents": sum(course.net_cents for _row, _ref, course in renewals),
+                "periods": sum(len(course.contents) for _row, _ref, course in renewals),
+                "through": {ref: course.through for _row, ref, course in renewals},
             },
             also_visible_to=(key.payer_id,),
         )

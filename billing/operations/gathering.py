@@ -5,6 +5,7 @@ subscription that is kept apart. Keys follow from what a basis is for, so that t
 the same bytes however often it was stopped.
 """
 
+import hashlib
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +21,10 @@ from billing import engine
 from billing.events import BasisEvent
 from billing.models import BasisLine, InvoiceBasis, Plan, Subscription, VatTotal
 from billing.queries import (
+    CONTENT_COLUMNS,
+    OWN_COLUMNS,
     DueRow,
+    LineContent,
     LineRow,
     VatRow,
     get_current_seller,
@@ -35,9 +39,14 @@ from vop.lib.bulk import insert_rows, update_rows
 from vop.lib.clock import local_date
 from vop.lib.db import step
 from vop.lib.errors import DomainError
+from vop.lib.statements import copy_new
 
 NAMESPACE: Final = uuid.UUID("5b3a0a53-6f0f-4b7c-9d0e-0c2d6a1f7e11")
 _LINE_BITS: Final = 24  # of a basis's key, in which its lines count themselves
+_FIRST_DAY: Final = date(2000, 1, 1).toordinal()  # the day 0 of bases' keys
+_VERSION_BITS: Final = 0xF << 76 | 0x3 << 62  # of a key: its version and variant, RFC 9562
+_VERSION_8: Final = 0x8 << 76 | 0x2 << 62
+_read_amount = attrgetter("vat_rate", "vat_category", "net_cents")
 _BASIS_COLUMNS: Final = [one.attname for one in InvoiceBasis._meta.concrete_fields]
 _SUM_COLUMNS: Final = [
     "id", "kind", "net_cents", "vat_cents", "rounding_cents", "payable_cents",
@@ -58,9 +67,11 @@ class BasisKey(NamedTuple):
     po_number: str
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
-    """Lines of one subscription, and what brought them: a change or a run."""
+class Charge(NamedTuple):
+    """Lines of one subscription, and what brought them: a change or a run.
+
+    `contents` is what each line says, where that is known already.
+    """
 
     payer: Company
     subscription_id: uuid.UUID
@@ -68,6 +79,7 @@ class Charge:
     lines: Sequence[engine.Line]
     change_id: uuid.UUID | None = None
     run_id: uuid.UUID | None = None
+    contents: Sequence[LineContent] = ()
 
     @classmethod
     def of(
@@ -79,11 +91,12 @@ class Charge:
         lines: Sequence[engine.Line],
         change_id: uuid.UUID | None = None,
         run_id: uuid.UUID | None = None,
+        contents: Sequence[LineContent] = (),
     ) -> "Charge":
         """Return what is charged for a subscription."""
         split_by = "" if row.consolidate else str(row.id)
         key = BasisKey(payer.pk, currency, split_by, row.po_number)
-        return cls(payer, row.id, key, lines, change_id, run_id)
+        return cls(payer, row.id, key, lines, change_id, run_id, contents)
 
 
 @dataclass(slots=True)
@@ -105,12 +118,16 @@ def gather(
 
     Raises: NoSellerError.
     """
-    charges = [charge for charge in charges if charge.lines]
-    if not charges:
-        return {}
-    drafts = _open_drafts(charges, billing_date, now)
+    groups: dict[BasisKey, list[Charge]] = {}
     for charge in charges:
-        _add_lines(drafts[charge.key], charge, plans)
+        if charge.lines:
+            groups.setdefault(charge.key, []).append(charge)
+    if not groups:
+        return {}
+    drafts = _open_drafts(groups, billing_date, now)
+    for key, group in groups.items():
+        for charge in group:
+            _add_lines(drafts[key], charge, plans)
     _sum_up(list(drafts.values()))
     _write(list(drafts.values()))
     return {key: draft.basis for key, draft in drafts.items()}
@@ -154,7 +171,7 @@ def sum_up_again(basis: InvoiceBasis) -> None:
 
 def take_snapshots(basis: InvoiceBasis, company: Company, seller: Mapping[str, str | int]) -> None:
     """Copy who sells and who pays onto a basis."""
-    basis.seller_snapshot = dict(seller)
+    basis.seller_snapshot = seller
     basis.customer_snapshot = describe_customer(company)
 
 
@@ -169,66 +186,66 @@ def load_seller() -> dict[str, str | int]:
     return describe_seller(seller)
 
 
+def basis_key(key: BasisKey, billing_date: date, serial: int) -> uuid.UUID:
+    """Return the key of a basis: it follows from what the basis is for.
+
+    It begins with the day and the first bits of the payer's key (RFC 9562, version 8), so that the
+    bases of a run, and their lines, stand beside one another in every index.
+    """
+    told = hashlib.sha256(f"{' '.join(map(str, key))} {billing_date} {serial}".encode()).digest()
+    days = billing_date.toordinal() - _FIRST_DAY
+    bits = (days << 112) | (key.payer_id.int >> 80 << 64) | int.from_bytes(told[:8])
+    return uuid.UUID(int=bits & ~_VERSION_BITS | _VERSION_8)
+
+
 def line_key(basis_id: uuid.UUID, position: int) -> uuid.UUID:
     """Return the key of a basis's line: it lies beside its basis, and is the same in a rerun."""
     return uuid.UUID(int=basis_id.int >> _LINE_BITS << _LINE_BITS | position)
 
 
 def _open_drafts(
-    charges: Sequence[Charge], billing_date: date, now: datetime
+    groups: Mapping[BasisKey, Sequence[Charge]], billing_date: date, now: datetime
 ) -> dict[BasisKey, _Draft]:
     """Return a draft for each key: the one that the day has already, or a new one."""
-    payers = {charge.key: charge.payer for charge in charges}
-    runs = {charge.key: charge.run_id for charge in charges}
     existing: dict[BasisKey, _Draft] = {}
     issued: dict[BasisKey, int] = {}
-    for basis in list_bases_of_day({key.payer_id for key in payers}, billing_date):
+    for basis in list_bases_of_day({key.payer_id for key in groups}, billing_date):
         key = BasisKey(basis.company_id, basis.currency, basis.split_by, basis.po_number)
         if basis.is_draft:
             existing[key] = _Draft(basis, is_new=False)
         else:
             issued[key] = issued.get(key, 0) + 1
-    _load_lines([draft for key, draft in existing.items() if key in payers])
+    _load_lines([draft for key, draft in existing.items() if key in groups])
+    blank = InvoiceBasis(billing_date=billing_date, created_at=now)
     seller = load_seller()
-    return {
-        key: existing.get(key)
-        or _Draft(
-            _new_basis(
-                key,
-                payer,
-                seller=seller,
-                billing_date=billing_date,
-                issued=issued.get(key, 0),
-                run_id=runs[key],
-                now=now,
-            ),
+    drafts: dict[BasisKey, _Draft] = {}
+    for key, group in groups.items():
+        drafts[key] = existing.get(key) or _Draft(
+            _new_basis(blank, key, group[-1], seller=seller, issued=issued.get(key, 0)),
             is_new=True,
         )
-        for key, payer in payers.items()
-    }
+    return drafts
 
 
 def _new_basis(
+    blank: InvoiceBasis,
     key: BasisKey,
-    payer: Company,
+    charge: Charge,
     *,
     seller: Mapping[str, str | int],
-    billing_date: date,
     issued: int,
-    run_id: uuid.UUID | None,
-    now: datetime,
 ) -> InvoiceBasis:
-    basis = InvoiceBasis(
-        id=uuid.uuid5(NAMESPACE, f"{' '.join(map(str, key))} {billing_date} {issued}"),
-        company=payer,
-        billing_date=billing_date,
+    """Return a basis of the day for a charge; `blank` has what all of the day share."""
+    basis = copy_new(
+        blank,
+        id=basis_key(key, blank.billing_date, issued),
         currency=key.currency,
         split_by=key.split_by,
         po_number=key.po_number,
-        run_id=run_id,
-        created_at=now,
+        run_id=charge.run_id,
     )
-    take_snapshots(basis, payer, seller)
+    basis.company = charge.payer
+    take_snapshots(basis, charge.payer, seller)
     return basis
 
 
@@ -243,69 +260,30 @@ def _add_lines(draft: _Draft, charge: Charge, plans: Mapping[str, Plan]) -> None
     if charge.run_id is not None and draft.basis.run_id is None:
         draft.basis.run_id = charge.run_id
     keys: dict[int, uuid.UUID] = {}
-    for line in charge.lines:
+    contents = charge.contents or [LineContent.of(line, plans[line.plan]) for line in charge.lines]
+    for line, content in zip(charge.lines, contents, strict=True):
         credited = line.credits
-        row = _to_row(
-            line,
-            charge,
-            plans[line.plan],
+        position = len(draft.lines) + 1
+        row = LineRow(
+            id=line_key(draft.basis.pk, position),
             basis_id=draft.basis.pk,
-            position=len(draft.lines) + 1,
+            position=position,
+            subscription_id=charge.subscription_id,
+            change_id=charge.change_id,
+            run_id=charge.run_id,
             credits_id=None if credited is None else credited.ref or keys[id(credited)],
+            content=content,
         )
         keys[id(line)] = row.id
         draft.lines.append(row)
         draft.added.append(row)
 
 
-def _to_row(
-    line: engine.Line,
-    charge: Charge,
-    plan: Plan,
-    *,
-    basis_id: uuid.UUID,
-    position: int,
-    credits_id: uuid.UUID | None,
-) -> LineRow:
-    if line.price.ref is None:
-        raise LookupError(line.price)
-    return LineRow(
-        id=line_key(basis_id, position),
-        basis_id=basis_id,
-        position=position,
-        subscription_id=charge.subscription_id,
-        term=line.term,
-        plan_id=plan.pk,
-        price_id=line.price.ref,
-        reason=line.reason.value,
-        period_start=line.period.start,
-        period_end=line.period.end,
-        anchored_start=line.anchored.start,
-        anchored_end=line.anchored.end,
-        quantity=line.quantity,
-        unit_price=line.price.unit_price,
-        net_cents=line.net_cents,
-        vat_category=line.vat.category.value,
-        vat_rate=line.vat.rate,
-        text=f"{plan.service.name}, {plan.name}",
-        cause=line.cause.kind,
-        cause_on=line.cause.on,
-        change_id=charge.change_id,
-        run_id=charge.run_id,
-        credits_id=credits_id,
-        seats=line.seats,
-        discount_id=None if line.discount is None else line.discount.ref,
-        discount_cents=None if line.discount is None else line.discount_cents,
-        lowered=line.lowered,
-    )
-
-
 def _sum_up(drafts: Sequence[_Draft]) -> None:
     for draft in drafts:
         basis = draft.basis
         totals = engine.total_of(
-            [(line.vat_rate, line.vat_category, line.net_cents) for line in draft.lines],
-            basis.currency,
+            [_read_amount(line.content) for line in draft.lines], basis.currency
         )
         draft.vat_totals = [
             VatRow(basis.pk, part.category.value, part.rate, part.base_cents, part.vat_cents)
@@ -374,5 +352,6 @@ def _write(drafts: Sequence[_Draft]) -> None:
         update_fields=["base_cents", "vat_cents"],
         unique_fields=["basis", "category", "rate"],
     )
-    insert_rows(BasisLine, LineRow._fields, [line for draft in drafts for line in draft.added])
+    added = [line for draft in drafts for line in draft.added]
+    insert_rows(BasisLine, OWN_COLUMNS, added, shared=CONTENT_COLUMNS)
     insert_rows(VatTotal, VatRow._fields, [part for draft in new for part in draft.vat_totals])

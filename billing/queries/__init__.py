@@ -1,7 +1,10 @@
 """Reading the catalogue, subscriptions, bases and runs."""
 
 from billing.queries.bases import (
+    CONTENT_COLUMNS,
+    OWN_COLUMNS,
     BasisPage,
+    LineContent,
     LineRow,
     Unissued,
     VatRow,
@@ -105,6 +108,7 @@ from billing.queries.runs import (
     describe_preview,
     find_oldest_due,
     find_oldest_unexplained,
+    find_payers,
     get_open_run,
     get_run,
     get_run_totals,
@@ -140,7 +144,9 @@ from billing.queries.subscriptions import (
 
 __all__ = [
     "BATCH_SIZE",
+    "CONTENT_COLUMNS",
     "LONGEST_APPROVAL",
+    "OWN_COLUMNS",
     "Accounts",
     "BasisPage",
     "Check",
@@ -152,6 +158,7 @@ __all__ = [
     "DueNotice",
     "DueRow",
     "ExportCounts",
+    "LineContent",
     "LineRow",
     "MonthNet",
     "Offer",
@@ -185,6 +192,7 @@ __all__ = [
     "find_erp_key",
     "find_oldest_due",
     "find_oldest_unexplained",
+    "find_payers",
     "get_basis_page",
     "get_current_seller",
     "get_current_terms",

@@ -2,9 +2,10 @@
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from django.db.models import Exists, Min, OuterRef, QuerySet
@@ -17,6 +18,7 @@ from billing.models import (
     BillingRun,
     ExchangeRate,
     InvoiceBasis,
+    Plan,
     Seller,
     VatNumberCheck,
     VatTotal,
@@ -29,13 +31,13 @@ _UNISSUED_COLUMNS: Final[Sequence[str | Combinable]] = [
 ]  # fmt: skip
 
 
-class LineRow(NamedTuple):
-    """The columns of a basis line, in the order in which a run writes them by the thousand."""
+@dataclass(frozen=True, slots=True, eq=False)
+class LineContent:
+    """What a basis line says, beside whose it is: one for all lines of a run that say the same.
 
-    id: uuid.UUID
-    basis_id: uuid.UUID
-    position: int
-    subscription_id: uuid.UUID
+    So its text is written once; two are the same only when they are one.
+    """
+
     term: int
     plan_id: uuid.UUID
     price_id: uuid.UUID
@@ -52,13 +54,67 @@ class LineRow(NamedTuple):
     text: str
     cause: str
     cause_on: date
+    seats: int | None
+    discount_id: uuid.UUID | None
+    discount_cents: int | None
+    lowered: Decimal | None
+
+    @classmethod
+    def of(cls, line: engine.Line, plan: Plan) -> "LineContent":
+        """Return what a line of the engine says; `plan` is its own.
+
+        Raises: LookupError when its price is none of ours.
+        """
+        if line.price.ref is None:
+            raise LookupError(line.price)
+        return cls(
+            term=line.term,
+            plan_id=plan.pk,
+            price_id=line.price.ref,
+            reason=line.reason.value,
+            period_start=line.period.start,
+            period_end=line.period.end,
+            anchored_start=line.anchored.start,
+            anchored_end=line.anchored.end,
+            quantity=line.quantity,
+            unit_price=line.price.unit_price,
+            net_cents=line.net_cents,
+            vat_category=line.vat.category.value,
+            vat_rate=line.vat.rate,
+            text=f"{plan.service.name}, {plan.name}",
+            cause=line.cause.kind,
+            cause_on=line.cause.on,
+            seats=line.seats,
+            discount_id=None if line.discount is None else line.discount.ref,
+            discount_cents=None if line.discount is None else line.discount_cents,
+            lowered=line.lowered,
+        )
+
+
+CONTENT_COLUMNS: Final = tuple(one.name for one in fields(LineContent))
+
+
+class LineRow(NamedTuple):
+    """A basis line as a run writes it by the thousand: whose it is, and what it says."""
+
+    id: uuid.UUID
+    basis_id: uuid.UUID
+    position: int
+    subscription_id: uuid.UUID
     change_id: uuid.UUID | None
     run_id: uuid.UUID | None
     credits_id: uuid.UUID | None
-    seats: int | None = None
-    discount_id: uuid.UUID | None = None
-    discount_cents: int | None = None
-    lowered: Decimal | None = None
+    content: LineContent
+
+    @classmethod
+    def read(cls, line: BasisLine) -> "LineRow":
+        """Return a line of the database as a row."""
+        return cls._make((*_read_own(line), LineContent(*_read_content(line))))
+
+
+OWN_COLUMNS: Final = LineRow._fields[:-1]
+_read_own = attrgetter(*OWN_COLUMNS)
+_read_content = attrgetter(*CONTENT_COLUMNS)
 
 
 class VatRow(NamedTuple):
@@ -185,7 +241,7 @@ def list_numbers_to_check(*, asked_before: datetime) -> Sequence[str]:
 def list_line_rows(basis_ids: Collection[uuid.UUID]) -> Sequence[LineRow]:
     """List the lines of bases as rows, in order."""
     rows = BasisLine.objects.filter(basis_id__in=basis_ids).order_by("basis_id", "position", "pk")
-    return [LineRow._make(row) for row in rows.values_list(*LineRow._fields)]
+    return [LineRow.read(line) for line in rows]
 
 
 def get_exchange_rate(currency: str, day: date) -> ExchangeRate | None:

@@ -51,9 +51,12 @@ class Offer:
         ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PriceBook:
-    """Every plan and price by key, beside the catalogue that the engine looks them up in."""
+    """Every plan and price by key, beside the catalogue that the engine looks them up in.
+
+    It is itself a key: of what was worked out with it.
+    """
 
     catalogue: engine.Catalogue
     plans: Mapping[uuid.UUID, Plan]

@@ -6,9 +6,11 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Final
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
 
-from django.db.models import Min, QuerySet, Sum
+from django.db.models import Exists, Min, OuterRef, Q, QuerySet, Sum
 
 from accounts.models import User
 from billing import engine
@@ -19,9 +21,11 @@ from billing.models import (
     BillingRunItem,
     Subscription,
 )
+from billing.queries.bases import LineContent
 from billing.queries.catalogue import PriceBook, load_price_book
 from billing.queries.subscriptions import (
     DueRow,
+    DueTerms,
     get_buyer,
     list_due_discounts,
     list_due_rows,
@@ -31,20 +35,53 @@ from companies.models import Company
 
 BATCH_SIZE: Final = 500  # customers in a transaction
 _DIGEST_LENGTH: Final = 16
+# What a basis copies of a customer, and the log says of it: the others stay where they are.
+_CUSTOMER_COLUMNS: Final = [
+    "name", "country", "org_number", "vat_number", "invoice_recipient", "invoice_street",
+    "invoice_postcode", "invoice_city", "invoice_country", "invoice_email", "invoice_reference",
+    "invoice_delivery", "e_invoice_address",
+]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Renewal:
-    """A subscription that is due, and what becomes of it."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Course:
+    """What becomes of every subscription with the same terms: worked out once, shared by all.
 
-    row: DueRow
+    The engine's state and lines in it name no subscription. `told` is each line, and `through` how
+    far it is billed then, as an approval binds to them.
+    """
+
     outcome: engine.Outcome
     currency: str
+    contents: tuple[LineContent, ...]
+    net_cents: int
+    told: tuple[str, ...]
+    through: str
 
-    @property
-    def net_cents(self) -> int:
-        """The sum of its lines."""
-        return sum(line.net_cents for line in self.outcome.lines)
+    @classmethod
+    def of(cls, outcome: engine.Outcome, book: PriceBook) -> "Course":
+        """Return an outcome with what a run writes of it."""
+        lines = outcome.lines
+        return cls(
+            outcome,
+            currency=book.by_code[outcome.subscription.plan].currency,
+            contents=tuple(LineContent.of(line, book.by_code[line.plan]) for line in lines),
+            net_cents=sum(line.net_cents for line in lines),
+            told=tuple(
+                f"{line.period.start} {line.period.end} {line.quantity} {line.price.unit_price}"
+                f" {line.net_cents} {line.vat.rate} {line.vat.category}"
+                for line in lines
+            ),
+            through=str(outcome.subscription.billed_through),
+        )
+
+
+class Renewal(NamedTuple):
+    """A subscription that is due, its key as text, and what becomes of it."""
+
+    row: DueRow
+    ref: str
+    course: Course
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,28 +100,21 @@ class CustomerWork:
     @property
     def lines(self) -> list[engine.Line]:
         """All lines, by subscription."""
-        return [line for renewal in self.renewals for line in renewal.outcome.lines]
+        return [line for renewal in self.renewals for line in renewal.course.outcome.lines]
 
     @property
     def nets(self) -> dict[str, int]:
         """The sum of the lines in each currency."""
         nets: dict[str, int] = {}
-        for renewal in self.renewals:
-            nets[renewal.currency] = nets.get(renewal.currency, 0) + renewal.net_cents
+        for _row, _ref, course in self.renewals:
+            nets[course.currency] = nets.get(course.currency, 0) + course.net_cents
         return nets
 
     @property
     def digest(self) -> str:
         """A short hash of what is billed: an approval holds for exactly this."""
-        told = [
-            f"{line.subscription} {line.period.start} {line.period.end} {line.quantity}"
-            f" {line.price.unit_price} {line.net_cents} {line.vat.rate} {line.vat.category}"
-            for line in self.lines
-        ]
-        told += [
-            f"{state.ref} through {state.billed_through}"
-            for state in (renewal.outcome.subscription for renewal in self.renewals)
-        ]
+        told = [f"{ref} {line}" for _row, ref, course in self.renewals for line in course.told]
+        told += [f"{ref} through {course.through}" for _row, ref, course in self.renewals]
         return hashlib.sha256("\n".join(told).encode()).hexdigest()[:_DIGEST_LENGTH]
 
 
@@ -120,6 +150,22 @@ def list_due_payers(
     if until is not None:
         due = due.filter(payer_id__lt=until)
     return list(due.values_list("payer_id", flat=True).order_by("payer_id").distinct())
+
+
+def find_payers(
+    as_of: date, *, first: uuid.UUID, until: uuid.UUID | None = None
+) -> QuerySet[Company]:
+    """Find the companies, within [first, until), that something may be due for by a day.
+
+    It looks at the cursors alone: whoever bills locks these and then reads what is due, by the
+    one condition that says so.
+    """
+    has_begun = Q(billed_through__lte=as_of) | Q(cancel_on__lte=as_of)
+    begun = Subscription.objects.running().filter(has_begun, payer=OuterRef("pk"))
+    found = Company.objects.filter(Exists(begun), pk__gte=first)
+    if until is not None:
+        found = found.filter(pk__lt=until)
+    return found.only(*_CUSTOMER_COLUMNS).order_by("pk")
 
 
 def is_anything_due(as_of: date) -> bool:
@@ -184,8 +230,8 @@ def work_out(
         rows = [row._replace(told_through=as_of) for row in rows]
     own = list_due_discounts(payers.keys())
     return [
-        _work_out(payers[payer_id], list(mine), as_of=as_of, book=book, discounts=own)
-        for payer_id, mine in itertools.groupby(rows, key=lambda row: row.payer_id)
+        _work_out(payers[payer_id], mine, as_of=as_of, book=book, discounts=own)
+        for payer_id, mine in itertools.groupby(rows, key=attrgetter("payer_id"))
     ]
 
 
@@ -290,28 +336,56 @@ def describe_preview(works: Iterable[CustomerWork]) -> dict[str, Any]:
 
 def _work_out(
     payer: Company,
-    rows: Sequence[DueRow],
+    rows: Iterable[DueRow],
     *,
     as_of: date,
     book: PriceBook,
     discounts: Mapping[uuid.UUID, tuple[engine.Discount, ...]],
 ) -> CustomerWork:
     buyer = get_buyer(payer)
+    if not buyer.is_reverse_charged:
+        buyer = engine.Buyer(buyer.country)  # its number changes nothing
     renewals: list[Renewal] = []
     try:
         for row in rows:
-            state = to_state(row, buyer=buyer, book=book, discounts=discounts.get(row.id, ()))
-            outcome = engine.renew(book.catalogue, state, as_of=_renew_by(row, as_of))
-            currency = book.by_code[outcome.subscription.plan].currency
-            renewals.append(Renewal(row, outcome, currency))
+            own = discounts.get(row.id, ())
+            case = _Case(row.terms, _renew_by(row, as_of), row.valid_until is not None, buyer, own)
+            course = _find_course(book, case)
+            renewals.append(Renewal(row, str(row.id), course))
     except engine.EngineError as error:
         return CustomerWork(payer, error=f"{type(error).__name__}: {error}")
     return CustomerWork(payer, tuple(renewals))
 
 
+class _Case(NamedTuple):
+    """All that decides a course but the catalogue."""
+
+    terms: DueTerms
+    until: date
+    is_withdrawn: bool
+    buyer: engine.Buyer
+    discounts: tuple[engine.Discount, ...]
+
+
+@lru_cache(maxsize=8192)  # a run meets the same plans, seats and days again and again
+def _find_course(book: PriceBook, case: _Case) -> Course:
+    """Work out what becomes of the subscriptions of a case.
+
+    Raises: engine.EngineError.
+    """
+    state = to_state(
+        case.terms,
+        buyer=case.buyer,
+        book=book,
+        is_withdrawn=case.is_withdrawn,
+        discounts=case.discounts,
+    )
+    return Course.of(engine.renew(book.catalogue, state, as_of=case.until), book)
+
+
 def _renew_by(row: DueRow, as_of: date) -> date:
     """Return the day by which periods are billed: the first is due, the next must be told of."""
-    return min(as_of, max(row.billed_through, row.told_through or date.min))
+    return min(as_of, max(row.terms.billed_through, row.told_through or date.min))
 
 
 def _sum_previews(previews: Iterable[Mapping[str, Any]]) -> RunTotals:

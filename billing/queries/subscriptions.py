@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
 
-from django.db.models import Count, Min, Q, QuerySet, Subquery
+from django.db.models import Case, Count, Min, Q, QuerySet, Subquery, When
 
 from billing import engine
 from billing.models import BasisLine, Discount, Plan, Subscription, told_by
@@ -17,12 +17,9 @@ from services.models import Seat
 from vop.lib.clock import local_date
 
 
-class DueRow(NamedTuple):
-    """The columns of a subscription that a run needs: rows, for it reads a million of them."""
+class DueTerms(NamedTuple):
+    """What of a subscription decides what a run bills: equal for many, and worked out once."""
 
-    id: uuid.UUID
-    company_id: uuid.UUID
-    payer_id: uuid.UUID
     plan_id: uuid.UUID
     quantity: int
     paid_quantity: int
@@ -35,19 +32,31 @@ class DueRow(NamedTuple):
     next_plan_id: uuid.UUID | None
     next_plan_ordered_on: date | None
     cancel_on: date | None
+
+
+class DueRow(NamedTuple):
+    """The columns of a subscription that a run needs: rows, for it reads a million of them."""
+
+    id: uuid.UUID
+    company_id: uuid.UUID
+    payer_id: uuid.UUID
     consolidate: bool
     po_number: str
     valid_until: datetime | None
     seat_limit: int | None
     told_through: date | None
+    terms: DueTerms
 
 
 _DUE_COLUMNS = [
-    *DueRow._fields[:-3],
+    *DueRow._fields[:5],
     "entitlement__valid_until",
     "entitlement__seat_limit",
     "told_through",
+    *DueTerms._fields,
 ]
+_OWN = len(DueRow._fields) - 1  # columns of each subscription's own
+_PAYER = DueRow._fields.index("payer_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,51 +132,56 @@ def load_state(
         discounts = tuple(discount.as_terms() for discount in own)
     return _to_state(
         subscription,
+        ref=str(subscription.pk),
         buyer=get_buyer(payer),
         plan=subscription.plan.code,
         next_plan=None if subscription.next_plan is None else subscription.next_plan.code,
         price=None if subscription.price is None else subscription.price.as_terms(),
-        valid_until=subscription.entitlement.valid_until,
+        is_withdrawn=subscription.entitlement.valid_until is not None,
         charges=() if charges_after is None else _load_charges(subscription, charges_after),
         discounts=discounts,
     )
 
 
 def to_state(
-    row: DueRow,
+    terms: DueTerms,
     *,
     buyer: engine.Buyer,
     book: PriceBook,
+    is_withdrawn: bool,
     discounts: tuple[engine.Discount, ...] = (),
 ) -> engine.Subscription:
-    """Return a row of a run as the engine knows it."""
+    """Return subscriptions with the same terms as the engine knows them, nameless."""
+    next_plan_id, price_id = terms.next_plan_id, terms.price_id
     return _to_state(
-        row,
+        terms,
+        ref="",
         buyer=buyer,
-        plan=book.plans[row.plan_id].code,
-        next_plan=None if row.next_plan_id is None else book.plans[row.next_plan_id].code,
-        price=None if row.price_id is None else book.prices[row.price_id],
-        valid_until=row.valid_until,
+        plan=book.plans[terms.plan_id].code,
+        next_plan=None if next_plan_id is None else book.plans[next_plan_id].code,
+        price=None if price_id is None else book.prices[price_id],
+        is_withdrawn=is_withdrawn,
         discounts=discounts,
     )
 
 
 def _to_state(
-    row: Subscription | DueRow,
+    row: Subscription | DueTerms,
     *,
+    ref: str,
     buyer: engine.Buyer,
     plan: str,
     next_plan: str | None,
     price: engine.Price | None,
-    valid_until: datetime | None,
+    is_withdrawn: bool,
     charges: tuple[engine.Standing, ...] = (),
     discounts: tuple[engine.Discount, ...] = (),
 ) -> engine.Subscription:
     cancel_on = row.cancel_on
-    if valid_until is not None:  # a service that was withdrawn is billed no further than it is
+    if is_withdrawn:  # a service that was withdrawn is billed no further than it is
         cancel_on = min(cancel_on or row.billed_through, row.billed_through)
     return engine.Subscription(
-        ref=str(row.id),
+        ref=ref,
         buyer=buyer,
         plan=plan,
         quantity=row.quantity,
@@ -193,20 +207,25 @@ def list_due_rows(
 ) -> Sequence[DueRow]:
     """List what payers have to renew or end by a day, by payer and id.
 
-    `told_through` is the last renewal that the company has been told of in time.
+    `told_through` is the last renewal that the company has been told of in time. It is looked up
+    where another period than the first may be due.
     """
     if not payer_ids:
         return []
     told = told_by(as_of).order_by("-renews_on").values("renews_on")[:1]
+    is_late = Q(billed_through__lt=as_of)
     rows = (
         Subscription.objects.due(as_of, today=today)
         .filter(payer_id__gte=min(payer_ids), payer_id__lte=max(payer_ids))  # cheaper than 500 keys
-        .annotate(told_through=Subquery(told))
+        .annotate(told_through=Case(When(is_late, then=Subquery(told))))
         .order_by("payer_id", "pk")
         .values_list(*_DUE_COLUMNS)
     )
-    due = map(DueRow._make, rows)
-    return [row for row in due if row.payer_id in payer_ids]
+    return [
+        DueRow._make((*row[:_OWN], DueTerms._make(row[_OWN:])))
+        for row in rows
+        if row[_PAYER] in payer_ids
+    ]
 
 
 def list_due_discounts(

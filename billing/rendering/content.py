@@ -2,13 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any, Final
 
-from billing.models import BasisLine, InvoiceBasis, Seller, VatTotal
-from billing.queries import BasisPage, LineRow, VatRow
+from billing.models import InvoiceBasis, Seller, VatTotal
+from billing.queries import BasisPage, LineContent, LineRow, VatRow
 from companies.models import Company
 
+# Where the keys of a line stand among what it says, until they are put there.
+_LINE_KEY: Final = "\x00line"
+_SUBSCRIPTION_KEY: Final = "\x00subscription"
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
@@ -54,17 +58,17 @@ def describe_content(page: BasisPage) -> dict[str, Any]:
     return {
         "series": basis.series,
         "number": basis.number,
-        **_describe_body(basis, page.lines, page.vat_totals),
+        **_describe_body(basis, map(LineRow.read, page.lines), page.vat_totals),
     }
 
 
 def hash_body(
-    basis: InvoiceBasis,
-    lines: Iterable[BasisLine | LineRow],
-    vat_totals: Iterable[VatTotal | VatRow],
+    basis: InvoiceBasis, lines: Iterable[LineRow], vat_totals: Iterable[VatTotal | VatRow]
 ) -> str:
     """Return the SHA-256 of all that a basis says but its number, which comes last."""
-    text = _encode(_describe_body(basis, lines, vat_totals))
+    body = _encode(_describe_body(basis, (), vat_totals))
+    # A quotation mark inside a text is escaped: nothing that was typed looks like this.
+    text = body.replace('"lines":[]', f'"lines":[{",".join(map(_write_line, lines))}]', 1)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -76,14 +80,12 @@ def seal(body_sha256: str, series: str, number: int) -> str:
 def hash_content(page: BasisPage) -> str:
     """Return the SHA-256 of a basis's content: the same content, the same hash, for ever."""
     basis = page.basis
-    body_sha256 = hash_body(basis, page.lines, page.vat_totals)
+    body_sha256 = hash_body(basis, map(LineRow.read, page.lines), page.vat_totals)
     return seal(body_sha256, basis.series, basis.number or 0)
 
 
 def _describe_body(
-    basis: InvoiceBasis,
-    lines: Iterable[BasisLine | LineRow],
-    vat_totals: Iterable[VatTotal | VatRow],
+    basis: InvoiceBasis, lines: Iterable[LineRow], vat_totals: Iterable[VatTotal | VatRow]
 ) -> dict[str, Any]:
     return {
         "id": str(basis.pk),
@@ -123,27 +125,54 @@ def _describe_vat_in_sek(basis: InvoiceBasis) -> dict[str, Any] | None:
     }
 
 
-def _describe_line(line: BasisLine | LineRow) -> dict[str, Any]:
-    told: dict[str, Any] = {
+def _write_line(line: LineRow) -> str:
+    """Return a line as JSON; renewals that say the same share all but their keys."""
+    if line.change_id is not None or line.credits_id is not None:
+        return _encode(_describe_line(line))
+    before, between, after = _write_content(line.content)
+    return f"{before}{line.id}{between}{line.subscription_id}{after}"
+
+
+@lru_cache(maxsize=8192)
+def _write_content(content: LineContent) -> Sequence[str]:
+    """Return the JSON of a line around its key and its subscription's."""
+    told = _describe_content(content)
+    text = _encode({**told, "id": _LINE_KEY, "subscription": _SUBSCRIPTION_KEY})
+    before, _key, rest = text.partition(_encode(_LINE_KEY)[1:-1])
+    between, _key, after = rest.partition(_encode(_SUBSCRIPTION_KEY)[1:-1])
+    return before, between, after
+
+
+def _describe_line(line: LineRow) -> dict[str, Any]:
+    return {
         "id": str(line.id),
         "subscription": str(line.subscription_id),
-        "price": str(line.price_id),
-        "reason": line.reason,
-        "period": [str(line.period_start), str(line.period_end)],
-        "anchored": [str(line.anchored_start), str(line.anchored_end)],
-        "quantity": line.quantity,
-        "unit_price": f"{line.unit_price:.4f}",
-        "net_cents": line.net_cents,
-        "vat_category": line.vat_category,
-        "vat_rate": f"{line.vat_rate:.2f}",
-        "text": line.text,
-        "cause": f"{line.cause} {line.cause_on}",
+        **_describe_content(line.content),
         "change": str(line.change_id) if line.change_id else None,
         "credits": str(line.credits_id) if line.credits_id else None,
     }
-    if line.seats is not None:  # a line says what it has: hashes of before stay as they were
-        told["seats"] = line.seats
-    if line.discount_id is not None:
-        told["discount"] = str(line.discount_id)
-        told["discount_cents"] = line.discount_cents
+
+
+def _describe_content(content: LineContent) -> dict[str, Any]:
+    """Return what a line says, as one that nothing changed and that credits nothing."""
+    told: dict[str, Any] = {
+        "price": str(content.price_id),
+        "reason": content.reason,
+        "period": [str(content.period_start), str(content.period_end)],
+        "anchored": [str(content.anchored_start), str(content.anchored_end)],
+        "quantity": content.quantity,
+        "unit_price": f"{content.unit_price:.4f}",
+        "net_cents": content.net_cents,
+        "vat_category": content.vat_category,
+        "vat_rate": f"{content.vat_rate:.2f}",
+        "text": content.text,
+        "cause": f"{content.cause} {content.cause_on}",
+        "change": None,
+        "credits": None,
+    }
+    if content.seats is not None:  # a line says what it has: hashes of before stay as they were
+        told["seats"] = content.seats
+    if content.discount_id is not None:
+        told["discount"] = str(content.discount_id)
+        told["discount_cents"] = content.discount_cents
     return told

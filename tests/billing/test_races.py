@@ -176,9 +176,9 @@ settings.DATABASES["default"]["NAME"] = sys.argv[1]
 connection.settings_dict["NAME"] = sys.argv[1]
 runs.BATCH_SIZE = 1
 writes, original = 0, gathering.insert_rows
-def insert_rows(*args):
+def insert_rows(*args, **words):
     global writes
-    original(*args)
+    original(*args, **words)
     writes += 1
     if writes == int(sys.argv[2]):
         os.kill(os.getpid(), signal.SIGKILL)

@@ -7,8 +7,18 @@ rows of one change into one statement, which is a transaction by itself. Postgre
 plans, by PREPARE, as long as the connection lives.
 """
 
-from vop.lib.statements.reading import Query, Together
+from vop.lib.statements.reading import Query, Together, fetch
 from vop.lib.statements.running import Parameter
-from vop.lib.statements.writing import Lock, Update, new_row, write
+from vop.lib.statements.writing import Lock, Update, copy_new, new_row, write
 
-__all__ = ["Lock", "Parameter", "Query", "Together", "Update", "new_row", "write"]
+__all__ = [
+    "Lock",
+    "Parameter",
+    "Query",
+    "Together",
+    "Update",
+    "copy_new",
+    "fetch",
+    "new_row",
+    "write",
+]
