@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -106,7 +106,9 @@ def open_yard() -> Iterator[Yard]:
         yard.stop_all()
 
 
-def start_postgres(yard: Yard, name: str) -> tuple[Running, str]:
+def start_postgres(
+    yard: Yard, name: str, options: Mapping[str, str] | None = None
+) -> tuple[Running, str]:
     """Start a PostgreSQL of our own with its default durability; return it and its address."""
     programs = _find_postgres()
     folder = yard.folder / name
@@ -123,6 +125,7 @@ def start_postgres(yard: Yard, name: str) -> tuple[Running, str]:
     )  # fmt: skip
     command = [
         str(programs / "postgres"), "-D", str(data), "-k", str(folder), "-c", "listen_addresses=",
+        *(word for key, value in (options or {}).items() for word in ("-c", f"{key}={value}")),
     ]  # fmt: skip
     server = yard.start(name, command, cwd=folder, user=user)
     asked = [str(programs / "pg_isready"), "-q", "-h", str(folder), "-U", "vop", "-d", "postgres"]

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from auditlog.models import Event
@@ -30,8 +32,9 @@ from billing.queries import get_run_totals, preview_run
 from companies.models import Company, Membership
 from services.models import Seat, Service
 from services.operations import withdraw_service
+from tests.factories.accounts import make_user
 from tests.factories.billing import buy, make_plan, set_seats
-from tests.factories.companies import SYSTEM
+from tests.factories.companies import SYSTEM, make_company
 from vop.lib import jobs
 
 LATER = datetime(2026, 12, 23, 5, 0, tzinfo=UTC)
@@ -295,3 +298,54 @@ def test_withdrawn_service_takes_no_more_seats(subscription: Subscription, now: 
         set_seats(subscription, 5, now=now + timedelta(hours=1))
 
     assert BasisLine.objects.count() == 1
+
+
+def test_customers_with_the_same_terms_are_billed_each_for_their_own(
+    subscription: Subscription,
+    mallory: User,
+    other: Company,
+    membership_of: Callable[[User, Company], Membership],
+    plan: Plan,
+    now: datetime,
+) -> None:
+    """A run works out equal terms once, VAT included: a buyer abroad has others."""
+    theirs = buy(membership_of(mallory, other), plan, quantity=3, now=now).subscription
+    Company.objects.filter(pk=other.pk).update(country="DK", vat_number="DK13585628")
+
+    report = run()
+
+    assert report.nets == {"SEK": 2 * 44700}
+    lines = BasisLine.objects.filter(reason="renewal").select_related("basis")
+    told = {line.subscription_id: (line.basis.company_id, line.vat_category) for line in lines}
+    assert told == {
+        subscription.pk: (subscription.payer_id, "standard"),
+        theirs.pk: (other.pk, "reverse_charge"),
+    }
+    renewed = Event.objects.filter(action="subscription.renewed")
+    through = {event.company_id: event.data["through"] for event in renewed}
+    assert through == {
+        subscription.company_id: {str(subscription.pk): "2027-01-23"},
+        other.pk: {str(theirs.pk): "2027-01-23"},
+    }
+
+
+def test_batch_asks_as_often_for_five_customers_as_for_one(
+    subscription: Subscription, plan: Plan, now: datetime
+) -> None:
+    def bill() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            run(LATER + timedelta(days=number), RENEWAL + timedelta(days=number))
+        return len(queries)
+
+    number = 0
+    of_one = bill()
+    for number, org_number in enumerate(
+        ["5560360793", "5560747551", "5561234567", "5565475489", "5560125790"], start=1
+    ):
+        owner = make_user(email=f"p{number}@exempel.se", full_name=f"Pia {number}")
+        company = make_company(name=f"Bolag {number} AB", owner=owner, org_number=org_number)
+        buy(company.main_contact, plan, now=now)
+
+    number = 1
+    assert bill() == of_one
+    assert BasisLine.objects.filter(reason="renewal").count() == 1 + 5

@@ -1,5 +1,7 @@
 """Tiers and discounts from the catalogue to the basis, in the database."""
 
+import hashlib
+import json
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -186,3 +188,20 @@ def test_tiers_that_make_no_sense_are_refused(
             actor=SYSTEM,
             now=now,
         )
+
+
+def test_line_of_shared_content_is_hashed_as_it_is_told(
+    alice_in_acme: Membership, plan: Plan
+) -> None:
+    """A run writes most of a line's JSON once; the bytes are those of the whole."""
+    now = timezone.now()
+    order = buy(alice_in_acme, plan, quantity=2, now=now)
+    give(order.subscription, now=now, name='"lines":[] \\u0000line')
+    set_seats(order.subscription, 5, now=now)
+    basis = approve_basis(basis=InvoiceBasis.objects.get(), actor=SYSTEM, now=now)
+    page = get_basis_page(basis)
+
+    told = describe_content(page)
+    del told["series"], told["number"]
+    text = json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert hashlib.sha256(text.encode()).hexdigest() == basis.body_sha256

@@ -14,7 +14,16 @@ from auditlog.models import Event, EventAudience, EventPersonal
 from auditlog.operations import describe_event
 from companies.events import CompanyEvent
 from companies.models import Company, Membership
-from vop.lib.statements import Parameter, Query, Together, Update, new_row, write
+from vop.lib.statements import (
+    Parameter,
+    Query,
+    Together,
+    Update,
+    copy_new,
+    fetch,
+    new_row,
+    write,
+)
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 _AT = Parameter("at", DateTimeField())
@@ -200,3 +209,33 @@ def test_connection_that_the_server_closed_is_noticed_without_asking(alice: User
     connection.close()
     assert connection.is_usable() is False
     assert User.objects.filter(pk=alice.pk).exists()
+
+
+def test_fetched_rows_are_those_of_the_query(acme: Company) -> None:
+    contact = acme.main_contact
+    query = (
+        Membership.objects.filter(pk=contact.pk)
+        .select_related("company")
+        .only("valid_from", "company__name")
+    )
+
+    [found] = fetch(query)
+
+    assert (found, found.valid_from) == (contact, contact.valid_from)
+    assert found.company.name == acme.name
+    assert found.user_id == contact.user_id  # left out, so looked up
+    assert fetch(Membership.objects.none()) == []
+
+
+@pytest.mark.django_db
+def test_copied_row_is_new_and_has_columns_of_its_own() -> None:
+    blank = User(full_name="Nils Ny", email="a@exempel.se", created_at=NOW)
+
+    made = copy_new(blank, id=uuid.uuid4(), sub=uuid.uuid4(), email="b@exempel.se")
+    made.save()
+    blank.save()
+
+    assert list(User.objects.order_by("email").values_list("email", "full_name")) == [
+        ("a@exempel.se", "Nils Ny"),
+        ("b@exempel.se", "Nils Ny"),
+    ]
