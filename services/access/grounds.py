@@ -37,7 +37,7 @@ from django.db.models.functions import Cast, Coalesce, Least
 
 from accounts.models import User
 from companies.models import Assignment, Block, Company, Membership, RoleGrant, SupportGrant
-from services.models import AssignmentItem, Entitlement, Service
+from services.models import Entitlement, Service
 from vop.lib.statements import Parameter, Query
 
 
@@ -241,27 +241,25 @@ def _membership_leg() -> QuerySet[Any, Any]:
 
 def _mandate_leg() -> QuerySet[Any, Any]:
     at = _AT
-    own = F("assignment__valid_until")
+    own = F("valid_until")
     until = Least(
         own,
-        Coalesce("assignment__ended_at", own),
-        "assignment__mandate__valid_until",
-        Coalesce("assignment__mandate__ended_at", own),
-        Coalesce("assignment__membership__valid_until", own),
-    )
-    assignments = Assignment.objects.with_grounds(at).filter(
-        user_id=_PERSON, mandate__client_id=_COMPANY
+        Coalesce("ended_at", own),
+        "mandate__valid_until",
+        Coalesce("mandate__ended_at", own),
+        Coalesce("membership__valid_until", own),
     )
     blocks = Block.objects.in_force(at).filter(company_id=_COMPANY, user_id=_PERSON)
-    roles = RoleGrant.objects.in_force(at).filter(membership=OuterRef("assignment__membership"))
+    roles = RoleGrant.objects.in_force(at).filter(membership=OuterRef("membership"))
     return (
-        AssignmentItem.objects.filter(assignment__in=assignments)
+        Assignment.objects.with_grounds(at)
+        .filter(user_id=_PERSON, mandate__client_id=_COMPANY, items__isnull=False)
         .annotate(
             kind=Value(MANDATE, output_field=CharField()),
-            key=F("assignment__mandate_id"),
-            firm=F("assignment__mandate__firm_id"),
-            service=F("item__service_id"),
-            package=F("item__package"),
+            key=F("mandate_id"),
+            firm=F("mandate__firm_id"),
+            service=F("items__item__service_id"),
+            package=F("items__item__package"),
             until=until,
             roles=Cast(Exists(roles), IntegerField()),
             endless=Value(1, output_field=IntegerField()),
