@@ -83,6 +83,15 @@ class Discount:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """Some of a line's seats, and the price of each; or of all of them, where it includes them."""
+
+    seats: int
+    unit_price: Decimal
+    is_included: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Price:
     """A price for one whole period, from a day on.
 
@@ -113,6 +122,16 @@ class Price:
             for tier, top in zip(self.tiers, tops, strict=True)
         )
         return self.unit_price + sum(beyond, Decimal(0))
+
+    def share_out(self, quantity: int) -> list[Share]:
+        """Return how seats fall on the tiers: those in the price itself, then each tier's."""
+        first = Share(min(quantity, self.included), self.unit_price, is_included=True)
+        tops = [*(tier.above for tier in self.tiers[1:]), quantity]
+        beyond = [
+            Share(min(quantity, top) - tier.above, tier.unit_price, is_included=False)
+            for tier, top in zip(self.tiers, tops, strict=True)
+        ]
+        return [first, *(share for share in beyond if share.seats > 0)]
 
     def reaches(self, *, day: date, bought_on: date) -> bool:
         """Whether it applies to a period starting on a day, to somebody who bought then."""

@@ -164,6 +164,7 @@ def list_lines(basis: InvoiceBasis) -> Sequence[BasisLine]:
     return list(
         BasisLine.objects.filter(basis=basis)
         .select_related("plan__service", "subscription__company", "change", "run", "discount")
+        .select_related("price")  # how the seats of a tiered line fall on its tiers
         .in_order()
     )
 

@@ -13,6 +13,7 @@ from billing.rendering.content import (
 from billing.rendering.documents import describe_document, describe_receipt, describe_summary
 from billing.rendering.payment import payment_reference
 from billing.rendering.pdf import get_pdf, render_pdf
+from billing.rendering.seats import share_out
 from billing.rendering.sie import ForeignCurrencyError, NoAccountError, write_sie
 from billing.rendering.tables import MOST_SHEET_ROWS, stream_csv, write_workbook
 from billing.rendering.ubl import render_ubl
@@ -40,6 +41,7 @@ __all__ = [
     "render_pdf",
     "render_ubl",
     "seal",
+    "share_out",
     "sign_message",
     "stream_csv",
     "write_sie",

@@ -16,6 +16,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from billing.models import BasisLine, InvoiceBasis
 from billing.queries import BasisPage
 from billing.rendering.payment import due_date, payment_reference
+from billing.rendering.seats import share_out
 from billing.rendering.vat import VatCode, classify_vat, write_number
 from vop.lib.money import from_cents, to_cents
 
@@ -230,15 +231,27 @@ def _add_line(root: Element, line: BasisLine, basis: InvoiceBasis, form: _Form) 
     _text(period, "cbc:StartDate", line.period_start)
     _text(period, "cbc:EndDate", _last_day(line.period_end))
     item = SubElement(added, "cac:Item")
+    _text(item, "cbc:Description", _describe_seats(line))
     _text(item, "cbc:Name", line.text)
     vat = classify_vat(line.vat_category, line.vat_rate, basis)
     _add_scheme(_add_category(item, "cac:ClassifiedTaxCategory", vat, line.vat_rate))
     _add_property(item, "cause", f"{line.cause} {line.cause_on}")
     _add_property(item, "price per period", write_number(line.unit_price))
+    if line.seats is not None:
+        _add_property(item, "seats", str(line.seats))
     element = SubElement(added, "cac:Price")
     _text(element, "cbc:PriceAmount", write_number(price), currencyID=basis.currency)
     if per != 1:
         _text(element, "cbc:BaseQuantity", per, unitCode=_PIECE)
+
+
+def _describe_seats(line: BasisLine) -> str:
+    """Return how a tiered line's seats make its price (BT-154); its quantity is one period."""
+    shares = [
+        f"{one.seats} {'ingår för' if one.is_included else 'à'} {write_number(one.unit_price)}"
+        for one in share_out(line)
+    ]
+    return f"{line.seats} licenser: {', '.join(shares)}" if shares else ""
 
 
 def price_of(line: BasisLine) -> tuple[int, Decimal, int]:

@@ -11,12 +11,13 @@ from django.template import Library
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language, gettext, pgettext, pgettext_lazy
+from django.utils.translation import get_language, gettext, ngettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from billing import engine
 from billing.models import BasisLine, InvoiceBasis
 from billing.queries import SeatPrice, SubscriptionRow
+from billing.rendering import share_out
 from companies.models import Company
 from companies.models.numbers import format_org_number
 from vop.lib.money import MINUS, from_cents
@@ -120,6 +121,22 @@ def unit_price(amount: Decimal, currency: str) -> str:
 def seats_of(line: engine.Line) -> int:
     """How many seats a line pays for."""
     return line.quantity if line.seats is None else line.seats
+
+
+@register.filter
+def seats_text(line: BasisLine) -> str:
+    """The seats of a tiered line, and how its price comes about."""
+    seats = line.seats or 0
+    text = ngettext("%(seats)s seat", "%(seats)s seats", abs(seats)) % {"seats": seats}
+    parts = [_share_text(share, line.plan.currency) for share in share_out(line)]
+    return f"{text}: {', '.join(parts)}" if parts else text
+
+
+def _share_text(share: engine.Share, currency: str) -> str:
+    values = {"seats": share.seats, "price": unit_price(share.unit_price, currency)}
+    if share.is_included:
+        return gettext("%(seats)s included for %(price)s") % values
+    return gettext("%(seats)s at %(price)s each") % values
 
 
 @register.filter

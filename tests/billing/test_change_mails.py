@@ -89,8 +89,8 @@ def test_more_seats_are_confirmed_with_what_they_cost(
 
     assert set(post) == EVERYBODY
     for message in post.values():
-        assert "Adam Admin har ändrat antalet platser" in message.body
-        assert "Platser: 5, tidigare 3" in message.body
+        assert "Adam Admin har ändrat antalet licenser" in message.body
+        assert "Licenser: 5, tidigare 3" in message.body
         assert "298,00" in message.body, "two more for the whole period"
         assert "745,00" in message.body, "five at the renewal"
         assert reverse("billing:subscriptions", args=[subscription.company_id]) in message.body
