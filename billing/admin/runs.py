@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 
 from accounts.http import AnyRequest
 from billing.admin.downloads import RunDownloads
-from billing.models import BillingRun
+from billing.models import BillingRun, BillingRunItem
 from billing.operations import approve_run, prepare_run
 from billing.queries import (
     compare_with_last_month,
@@ -24,6 +24,7 @@ from billing.queries import (
     get_run_totals,
     list_due_payers,
     list_exceptions,
+    list_foreseen,
     reconcile,
 )
 from vop.lib.admin import ReadOnlyAdmin
@@ -90,7 +91,9 @@ class BillingRunAdmin(RunDownloads, ReadOnlyAdmin):
             raise NotFound
         if not self.has_view_permission(request, run):
             raise PermissionDenied
-        exceptions = Paginator(list_exceptions(run), EXCEPTIONS_ON_A_PAGE)
+        who = cast("AnyRequest", request)
+        found = list_foreseen(run, at=who.now) if run.is_ahead else list_exceptions(run)
+        exceptions: Paginator[BillingRunItem] = Paginator(found, EXCEPTIONS_ON_A_PAGE)
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,

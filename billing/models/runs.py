@@ -91,6 +91,11 @@ class BillingRun(UUIDModel):
         return Ref("billing_run", str(self.pk), str(self.as_of))
 
     @property
+    def is_ahead(self) -> bool:
+        """Whether nothing of it is billed yet, so that its figures are foreseen."""
+        return self.state in {self.State.PREVIEW, self.State.APPROVED}
+
+    @property
     def is_approved(self) -> bool:
         """Whether somebody has agreed to what it bills."""
         return bool(self.approved_by)

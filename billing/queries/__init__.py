@@ -62,6 +62,7 @@ from billing.queries.exports import (
     list_untold,
     load_accounts,
 )
+from billing.queries.foreseen import list_foreseen
 from billing.queries.notices import (
     DueNotice,
     Reader,
@@ -223,6 +224,7 @@ __all__ = [
     "list_due_payers",
     "list_due_rows",
     "list_exceptions",
+    "list_foreseen",
     "list_held",
     "list_line_rows",
     "list_lines",

@@ -325,13 +325,23 @@ def add_nets(nets: dict[str, int], more: Mapping[str, int]) -> None:
 def describe_preview(works: Iterable[CustomerWork]) -> dict[str, Any]:
     """Return what customers would be billed, as a batch keeps it."""
     nets: dict[str, int] = {}
-    due = parked = lines = 0
+    reasons: dict[str, str] = {}
+    due = lines = 0
     for work in works:
         due += 1
-        parked += bool(work.error)
+        if work.error:
+            reasons[str(work.company.pk)] = work.error
         lines += len(work.lines)
         add_nets(nets, work.nets)
-    return {"due": due, "billed": due - parked, "parked": parked, "lines": lines, "nets": nets}
+    parked = len(reasons)
+    return {
+        "due": due,
+        "billed": due - parked,
+        "parked": parked,
+        "reasons": reasons,
+        "lines": lines,
+        "nets": nets,
+    }
 
 
 def _work_out(

@@ -32,6 +32,11 @@ STATUSES: dict[engine.Status, tuple[str | Promise, str]] = {
     engine.Status.CANCELLED: (pgettext_lazy("subscription", "Cancelled"), "warn"),
     engine.Status.ENDED: (pgettext_lazy("subscription", "Ended"), "neutral"),
 }
+FAULTS: dict[str, str | Promise] = {  # by the name of the engine's or the operation's refusal
+    "NoPriceError": _("The plan has no price for the period. Set one on the plan's page."),
+    "NoVatRateError": _("There is no VAT rate for the period. Add one under VAT rates."),
+    "NoSellerError": _("No seller is registered. Enter one under Sellers."),
+}
 CAUSES: dict[str, str | Promise] = {
     "subscribe": _("Purchase"),
     "renewal": _("Renewal"),
@@ -67,6 +72,12 @@ def basis_badge(basis: InvoiceBasis) -> SafeString:
 def cause_text(line: BasisLine) -> str | Promise:
     """The event that made a line, as people say it."""
     return CAUSES.get(line.cause, line.cause)
+
+
+@register.filter
+def fault_help(error: str) -> str | Promise:
+    """What staff can do about a parked customer; nothing for a fault that we don't know."""
+    return FAULTS.get(error.partition(":")[0], "")
 
 
 @register.filter

@@ -31,6 +31,7 @@ from tests.factories.accounts import make_user
 from tests.factories.billing import buy, make_plan
 from tests.factories.companies import SYSTEM
 from vop.lib import jobs
+from vop.lib.clock import local_date
 
 
 @pytest.fixture
@@ -317,3 +318,33 @@ def test_preview_of_a_price_is_what_the_run_bills(
     line = BasisLine.objects.order_by("-period_start").first()
     assert line is not None
     assert (line.period_start, line.net_cents) == (meeting.on, meeting.new_cents)
+
+
+def test_preview_says_whom_it_cant_bill_and_what_to_do(
+    clerk: Client, alice_in_acme: Membership, plan: Plan, service: Service
+) -> None:
+    now = timezone.now()
+    today = local_date(now)
+    unpriced = make_plan(service, code="utan-pris", price=None)
+    subscription = buy(alice_in_acme, plan, now=now).subscription
+    Subscription.objects.filter(pk=subscription.pk).update(
+        plan=unpriced, price=None, billed_through=today, anchor=today
+    )
+
+    prepare = reverse("admin:billing_billingrun_prepare")
+    page = clerk.post(prepare, follow=True).content.decode()
+
+    assert alice_in_acme.company.name in page
+    assert "Planen har inget pris för perioden" in page
+    assert "utan-pris" in page
+    set_price(
+        plan=unpriced,
+        unit_price=Decimal("99.00"),
+        valid_from=today,
+        existing_from=today,
+        actor=SYSTEM,
+        now=now,
+    )
+    again = clerk.post(prepare, follow=True).content.decode()
+    assert "Planen har inget pris" not in again
+    assert "297,00" in again, "three seats, billed once the price is there"
