@@ -22,7 +22,7 @@ class LogForm(forms.Form):
 
     group = forms.ChoiceField(label=_("Event"), required=False)
     person = PersonField(
-        label=_("Who"),
+        label=_("Who (e-mail address)"),
         required=False,
         error_messages={"nobody": _("Nobody who is or was a member has this address.")},
     )

@@ -14,7 +14,9 @@ from accounts.models import User
 from auditlog.models import Event
 from billing.models import ErpConnection, InvoiceBasis, Subscription
 from billing.queries import find_erp_key
-from companies.models import Company, parse_org_number
+from billing.queries.bench import describe_clients
+from companies.models import Company, Membership, parse_org_number
+from companies.queries import count_review, get_review, list_mandates_held
 from oidc.models import ClientProfile
 from services.access import Access, effective_access
 from services.models import Service
@@ -83,6 +85,22 @@ def check_mandates(world: dict[str, Any]) -> None:
     decision = effective_access(moa, client, service, now)
     assert isinstance(decision, Access)
     assert decision.packages == {"read", "operate"}
+    check_work_bench()
+
+
+def check_work_bench() -> None:
+    """Somebody sees a client's seats and invoice basis, and a review waits for answers."""
+    now = timezone.now()
+    leif = Membership.objects.get(user__email="leif@exempel.se")
+    rows = describe_clients(
+        list(list_mandates_held(leif.company_id, "", at=now)), leif.user, at=now
+    )
+    assert [row.mandate.client.name for row in rows if row.seats] == ["Kallkällans Spa AB"]
+    review = get_review(leif.company_id)
+    assert review is not None
+    progress = count_review(review, at=now)
+    assert (progress.kept, progress.ended) == (5, 0)
+    assert progress.waiting > 5
 
 
 def check_the_past() -> None:

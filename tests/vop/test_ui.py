@@ -62,6 +62,8 @@ class Inspector(HTMLParser):
         "{% notice title=evil %}{{ evil }}{% endnotice %}",
         "{% empty_state title=evil %}{{ evil }}{% endempty_state %}",
         "{% badge evil %}",
+        "{% faulty_rows 2 %}{{ evil }}{% endfaulty_rows %}",
+        "{% row_outcome evil 7 evil %}{% row_outcome '' 7 evil %}",
         "{% button evil id=evil name=evil value=evil form=evil hint=evil %}",
         "{% link_button evil evil id=evil hint=evil %}",
         "{{ evil|initials }}",

@@ -8,7 +8,8 @@ from typing import Any
 from django.utils import translation
 
 from companies.models import Company, Mandate, Membership
-from companies.operations import MandateTerms, remind_of_ends
+from companies.operations import MandateTerms, keep_reviewed, open_review, remind_of_ends
+from companies.queries import get_review, list_review_items
 from services.models import Package, Service
 from services.operations import (
     Answer,
@@ -25,6 +26,7 @@ from vop.demo.world import FIRM, MANDATES, DemoMandate
 from vop.lib.clock import add_months, local_date, local_midnight
 
 _METHOD = "pwd"
+_ANSWERED = 5
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ def plan_mandates(timeline: Timeline, *, now: datetime) -> None:
             for minutes, worker in enumerate(demo.workers, start=1):
                 assigned = agreed + timedelta(minutes=minutes)
                 timeline.at(assigned, functools.partial(_assign, demo, worker))
+    timeline.at(now - timedelta(days=10), _open_review)
+    timeline.at(now - timedelta(days=9), _answer_some)
     timeline.at(now - timedelta(hours=1), lambda moment: remind_of_ends(now=moment))
 
 
@@ -118,6 +122,20 @@ def _assign(demo: DemoMandate, worker: str, now: datetime) -> None:
         actor=as_person(klara.user),
         now=now,
     )
+
+
+def _open_review(now: datetime) -> None:
+    open_review(firm=Company.objects.get(org_number=FIRM.org_number), now=now)
+
+
+def _answer_some(now: datetime) -> None:
+    """Confirm the first clients by name: the rest waits for whoever tries the page."""
+    klara = _member("klara@exempel.se")
+    review = get_review(klara.company_id)
+    if review is None:
+        return
+    items = list(list_review_items(review, None).exclude(user=klara.user)[:_ANSWERED])
+    keep_reviewed(review=review, items=items, acting=klara, actor=as_person(klara.user), now=now)
 
 
 def _find(demo: DemoMandate) -> _Parties:

@@ -204,7 +204,7 @@ MANDATES = (
         for client in CLIENTS[6:9]
     ),
     DemoMandate(CLIENTS[9], {"bokforing": ("read",)}, lead="birgitta@exempel.se", workers=_MOA),
-    DemoMandate(CLIENTS[10], {"bokforing": ("operate", "admin")}),
+    DemoMandate(CLIENTS[10], {"bokforing": ("operate", "admin")}, workers=_MOA),
     DemoMandate(CLIENTS[11], {"bokforing": ("operate",)}, workers=_MOA, asked_days_ago=345),
     DemoMandate(SUNROSE, {"bokforing": ("operate",)}, asked_days_ago=3, is_approved=False),
 )
@@ -221,8 +221,14 @@ PEOPLE = (
     DemoPerson("olof@exempel.se", "Olof Olofsson", "owner"),
     DemoPerson("tove@exempel.se", "Tove Törnqvist", "administrator with TOTP", has_totp=True),
     DemoPerson("birgitta@exempel.se", "Birgitta Berg", "owner of the firm"),
-    DemoPerson("klara@exempel.se", "Klara Klint", "client administrator of the firm"),
-    DemoPerson("leif@exempel.se", "Leif Lindgren", "engagement lead of the firm"),
+    DemoPerson(
+        "klara@exempel.se",
+        "Klara Klint",
+        "client administrator of the firm, with an access review to answer",
+    ),
+    DemoPerson(
+        "leif@exempel.se", "Leif Lindgren", "engagement lead of the firm, sees seats of one client"
+    ),
     DemoPerson("moa@exempel.se", "Moa Mattsson", "member of the firm"),
     *(
         DemoPerson(_client_email(number), person, "owner of a client of the firm")

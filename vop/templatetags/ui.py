@@ -17,7 +17,7 @@ from django.http import HttpRequest
 from django.template import Context, Engine, Library
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext, ngettext
 
 from vop.lib.clock import STOCKHOLM, local_date
 from vop.lib.money import format_money
@@ -178,6 +178,30 @@ def badge(text: str, tone: str = "neutral") -> SafeString:
     return format_html(
         '<span class="badge badge-{}">{}</span>', _one_of(str(tone), TONES), str(text)
     )
+
+
+@register.simple_block_tag
+def faulty_rows(content: str, count: int) -> SafeString:
+    """Head the preview of a list with wrong rows: how many, and what to do about them."""
+    text = ngettext(
+        "%(count)s row needs your attention", "%(count)s rows need your attention", count
+    )
+    told = notice(content, tone="bad", title=text % {"count": count})
+    return format_html('<div role="alert" tabindex="-1" data-focus>{}</div>', told)
+
+
+@register.simple_tag
+def row_outcome(fault: str, line: int, good: str) -> SafeString:
+    """End a row of such a preview: what is wrong with it or else what happens, and its line."""
+    told = (
+        format_html("{} <small>{}</small>", badge(gettext("Wrong"), tone="bad"), fault)
+        if fault
+        else badge(good, tone="good")
+    )
+    return format_html(
+        '<td data-label="{}">{}</td><td data-kind="number" data-label="{}">{}</td>',
+        gettext("What happens"), told, gettext("Line"), line,
+    )  # fmt: skip
 
 
 @register.simple_tag
