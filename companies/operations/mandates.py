@@ -141,7 +141,8 @@ def take_up(
     )
     notifications.send_mandate_approved(current, at=now)
     if old is not None and replacement is not None:
-        at = max(replacement.at, now)
+        # Not before the new firm begins: the client would stand without one.
+        at = min(max(replacement.at, now, current.valid_from), old.ends_at)
         _end_by(acting, old, at=at, reason=Mandate.End.REPLACED, actor=actor, now=now)
     return current, former
 
@@ -200,8 +201,9 @@ def end_mandate(
     at = max(at or now, now)
     if at > now and at >= current.ends_at:
         raise EndDateError
-    is_client = side == Mandate.Side.CLIENT
-    reason = Mandate.End.BY_CLIENT if is_client else Mandate.End.BY_FIRM
+    reason = Mandate.End.BY_CLIENT if side == Mandate.Side.CLIENT else Mandate.End.BY_FIRM
+    if current.end_reason == Mandate.End.REPLACED:
+        reason = Mandate.End.REPLACED  # only earlier: the heir takes over that day, and pays
     return _end_by(acting, current, at=at, reason=reason, actor=actor, now=now)
 
 

@@ -442,6 +442,12 @@ def list_support_grants(company_id: uuid.UUID, *, limit: int = 50) -> Sequence[S
     return list(grants.newest_first()[:limit])
 
 
+def list_open_support(company_id: uuid.UUID, *, at: datetime) -> Sequence[SupportGrant]:
+    """List what lets our staff look at a company's data right now, newest first."""
+    grants = SupportGrant.objects.in_force(at).filter(company_id=company_id)
+    return list(grants.select_related("staff").newest_first())
+
+
 def list_supported_companies(user: User, *, at: datetime) -> QuerySet[SupportGrant, uuid.UUID]:
     """List the keys of the companies whose data a member of staff may look at."""
     grants = SupportGrant.objects.in_force(at).for_staff(user.pk)

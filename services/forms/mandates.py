@@ -90,7 +90,7 @@ class ApprovalForm(forms.Form):
     overlap_until = DayField(
         label=_("The other firm's last day"),
         required=False,
-        help_text=_("Leave it empty to end its mandate at once."),
+        help_text=_("Leave it empty to end its mandate when the new one begins."),
     )
 
     def __init__(self, data: Any = None, *, text_sha256: str, others: Iterable[Mandate]) -> None:

@@ -13,7 +13,12 @@ from companies.access import get_assigned_person_for, get_block_for
 from companies.http import CompanyRequest, company_page
 from companies.models import MANDATE_STATE_LABELS, Mandate, MandateState, Permission
 from companies.operations import block_person, unblock_person
-from companies.queries import list_blocks, list_mandates_given, list_people_of_firms
+from companies.queries import (
+    list_blocks,
+    list_mandates_given,
+    list_open_support,
+    list_people_of_firms,
+)
 from services.queries import map_assigned, map_covered
 from vop.lib.errors import DomainError
 
@@ -38,13 +43,14 @@ def firms(request: CompanyRequest) -> HttpResponse:
 @require_safe
 @company_page(Permission.MANDATE_VIEW)
 def insight(request: CompanyRequest) -> HttpResponse:
-    """Show who of the company's firms can see it right now, through what, and until when."""
+    """Show who from outside can see the company right now, through what, and until when."""
     rows = list_people_of_firms(request.company.pk, at=request.now)
     page = Paginator(rows, PEOPLE_PER_PAGE).get_page(request.GET.get("page"))
     parts = map_assigned(list(page))
     context = {
         "page_obj": page,
         "rows": [{"assignment": each, "covered": parts[each.pk]} for each in page],
+        "supports": list_open_support(request.company.pk, at=request.now),
         "blocks": list_blocks(request.company.pk, at=request.now),
         "may_block": Permission.MANDATE_END in request.permissions,
     }

@@ -37,7 +37,7 @@ from tests.factories.mandates import (
     terms_of,
 )
 from tests.factories.services import make_service
-from vop.lib.clock import local_midnight
+from vop.lib.clock import local_date, local_midnight
 
 DAY = timedelta(days=1)
 
@@ -286,6 +286,57 @@ def test_another_firm_takes_over_at_once(
     assert replaced() == [(old, heir, now)]
 
 
+def test_firm_that_leaves_before_the_overlap_is_over_is_still_replaced(
+    acme: Company,
+    byra: Company,
+    heirs_firm: Company,
+    chosen: Chosen,
+    now: datetime,
+    replaced: Callable[[], list[tuple[Mandate, Mandate, datetime]]],
+) -> None:
+    old = make_mandate(acme, byra, chosen, now=now)
+    terms = terms_of(acme, heirs_firm, now=now)
+    heir = ask_for(terms, chosen, acting=owner_of(heirs_firm), now=now)
+    replace(heir, old, at=now + 10 * DAY, now=now, acting=owner_of(acme))
+
+    ended = end_mandate(mandate=old, acting=owner_of(byra), actor=SYSTEM, now=now + 3 * DAY)
+
+    assert (ended.end_reason, ended.ended_at) == (Mandate.End.REPLACED, now + 3 * DAY)
+    assert replaced() == [(old, heir, now + 3 * DAY)]  # who pays changes that day
+
+
+def test_firm_that_begins_later_takes_over_when_it_begins(
+    acme: Company, byra: Company, heirs_firm: Company, chosen: Chosen, now: datetime
+) -> None:
+    old = make_mandate(acme, byra, chosen, now=now)
+    start = local_midnight(local_date(now) + 20 * DAY)
+    terms = terms_of(acme, heirs_firm, now=now, starts=start)
+    heir = ask_for(terms, chosen, acting=owner_of(heirs_firm), now=now)
+
+    replace(heir, old, at=now, now=now, acting=owner_of(acme))
+
+    assert Mandate.objects.in_force(start - DAY).get() == old
+    assert Mandate.objects.in_force(start).get() == heir
+
+
+def test_mandate_gives_way_once(
+    acme: Company, byra: Company, heirs_firm: Company, chosen: Chosen, now: datetime
+) -> None:
+    old = make_mandate(acme, byra, chosen, now=now)
+    heir = ask_for(
+        terms_of(acme, heirs_firm, now=now), chosen, acting=owner_of(heirs_firm), now=now
+    )
+    replace(heir, old, at=now + 10 * DAY, now=now, acting=owner_of(acme))
+    owner = make_user(email="third@exempel.se")
+    third = make_company(
+        name="Tredje byrån AB", owner=owner, org_number="5590000401", firm_kind="accounting"
+    )
+    late = ask_for(terms_of(acme, third, now=now), chosen, acting=owner_of(third), now=now)
+
+    with pytest.raises(NotReplaceableError):
+        replace(late, old, at=now + 10 * DAY, now=now, acting=owner_of(acme))
+
+
 def test_only_a_standing_mandate_of_the_same_client_gives_way(
     acme: Company,
     other: Company,
@@ -303,6 +354,11 @@ def test_only_a_standing_mandate_of_the_same_client_gives_way(
         replace(heir, foreign, at=now, now=now, acting=owner_of(acme))
     with pytest.raises(EndDateError):
         replace(heir, old, at=old.valid_until + DAY, now=now, acting=owner_of(acme))
+    withdraw_mandate(mandate=heir, acting=owner_of(heirs_firm), actor=SYSTEM, now=now)
+    terms = terms_of(acme, heirs_firm, now=now, months=1)
+    heir = ask_for(terms, chosen, acting=owner_of(heirs_firm), now=now)
+    with pytest.raises(EndDateError):  # the other would go on when its heir is over
+        replace(heir, old, at=heir.valid_until + DAY, now=now, acting=owner_of(acme))
     end_mandate(mandate=old, acting=owner_of(byra), actor=SYSTEM, now=now)
     with pytest.raises(NotReplaceableError):
         replace(heir, old, at=now, now=now, acting=owner_of(acme))

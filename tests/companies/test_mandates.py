@@ -13,6 +13,7 @@ from companies.operations import (
     AlreadyRequestedError,
     ForeignLeadError,
     MandateDatesError,
+    MandateGoneError,
     NotAFirmError,
     NotAllowedError,
     OwnFirmError,
@@ -246,11 +247,20 @@ def test_lead_is_somebody_of_the_firm(
     lead = join_company(byra, make_user(email="leif@byra.se"), Role.ENGAGEMENT_LEAD)
     with pytest.raises(ForeignLeadError):
         change_lead(mandate=mandate, lead=stranger, acting=owner_of(byra), actor=SYSTEM, now=now)
+    User.objects.filter(pk=lead.user_id).update(is_active=False)
+    with pytest.raises(ForeignLeadError):
+        change_lead(mandate=mandate, lead=lead, acting=owner_of(byra), actor=SYSTEM, now=now)
+    User.objects.filter(pk=lead.user_id).update(is_active=True)
     with pytest.raises(NotAllowedError):
         change_lead(mandate=mandate, lead=lead, acting=lead, actor=SYSTEM, now=now)
     changed = change_lead(mandate=mandate, lead=lead, acting=owner_of(byra), actor=SYSTEM, now=now)
     assert changed.lead == lead
     assert not mandate.assignments.exists()  # it gives no access
+    with pytest.raises(MandateGoneError):
+        change_lead(
+            mandate=mandate, lead=None, acting=owner_of(byra), actor=SYSTEM,
+            now=mandate.valid_until,
+        )  # fmt: skip
 
 
 def test_second_request_waits_for_the_first(

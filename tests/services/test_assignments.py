@@ -23,6 +23,7 @@ from companies.operations import (
     end_assignment,
     end_mandate,
     end_membership,
+    note_use,
     unblock_person,
 )
 from services.access import Access, effective_access
@@ -33,6 +34,7 @@ from tests.factories.accounts import make_user
 from tests.factories.companies import SYSTEM, join_company
 from tests.factories.mandates import approve, ask_for, assign, make_mandate, owner_of, terms_of
 from tests.factories.services import entitle, make_service
+from vop.lib.db import use_case
 
 DAY = timedelta(days=1)
 
@@ -96,6 +98,9 @@ def test_lead_assigns_for_own_clients_only_and_nobody_else_does(
         with pytest.raises(NotAllowedError):
             assign(mandate, moa, chosen, now=now, acting=acting)
     assign(foreign, moa, chosen, now=now, acting=leif)
+    another = join_company(byra, make_user(email="lova@exempel.se"), Role.ENGAGEMENT_LEAD)
+    with pytest.raises(NotAllowedError):
+        assign(foreign, moa, chosen, now=now, acting=another)  # a lead, of other clients
     with pytest.raises(NotAllowedError):
         assign(foreign, leif, chosen, now=now, acting=moa)
 
@@ -174,6 +179,14 @@ def test_only_active_members_of_the_firm_are_assigned(
     stranger = Membership.objects.get(user=bob)
     with pytest.raises(NotInFirmError):
         assign(mandate, stranger, chosen, now=now)
+    User.objects.filter(pk=moa.user_id).update(is_active=False)
+    with pytest.raises(NotInFirmError):
+        assign(mandate, moa, chosen, now=now)
+    User.objects.filter(pk=moa.user_id).update(is_active=True)
+    Membership.objects.filter(pk=moa.pk).update(valid_until=now + 30 * DAY)
+    with pytest.raises(AssignmentTooLongError):
+        assign(mandate, moa, chosen, now=now, until=now + 31 * DAY)
+    assert assign(mandate, moa, chosen, now=now, until=now + 30 * DAY).valid_until == now + 30 * DAY
     end_membership(membership=moa, acting=owner_of(byra), actor=SYSTEM, now=now)
     with pytest.raises(NotInFirmError):
         assign(mandate, moa, chosen, now=now)
@@ -306,6 +319,32 @@ def test_leaving_the_firm_ends_the_work_and_the_lead(
     heir.refresh_from_db()
     assert heir.lead is None
     assert heir.assignments.get().ended_at == now + DAY
+
+
+def test_work_that_ran_out_by_its_date_ended_then_whenever_it_is_written_down(
+    byra: Company, mandate: Mandate, moa: Membership, service: Service, now: datetime
+) -> None:
+    held = assign(mandate, moa, {service: [Package.READ]}, now=now, until=now + DAY)
+
+    end_membership(membership=moa, acting=owner_of(byra), actor=SYSTEM, now=now + 3 * DAY)
+
+    held.refresh_from_db()
+    assert held.ended_at == now + DAY
+
+
+def test_client_is_told_of_work_for_itself_alone(
+    acme: Company, other: Company, byra: Company, mandate: Mandate, moa: Membership,
+    service: Service, now: datetime,
+) -> None:  # fmt: skip
+    chosen = {service: [Package.READ]}
+    mine = assign(mandate, moa, chosen, now=now)
+    theirs = assign(make_mandate(other, byra, chosen, now=now), moa, chosen, now=now)
+
+    use_case(note_use)(user=moa.user, company=acme, now=now + DAY)
+
+    mine.refresh_from_db()
+    theirs.refresh_from_db()
+    assert (mine.last_used_at, theirs.last_used_at) == (now + DAY, None)
 
 
 def test_assign_person_takes_the_packages_as_they_are(

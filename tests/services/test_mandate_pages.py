@@ -12,9 +12,10 @@ from pytest_django import DjangoAssertNumQueries
 from accounts.models import User
 from auditlog.models import Event
 from companies.models import Assignment, Block, Company, Mandate, MandateConsent, Membership, Role
+from companies.operations import end_support, open_support
 from services.models import Package, Service
 from tests.factories.accounts import make_user
-from tests.factories.companies import join_company, make_company
+from tests.factories.companies import SYSTEM, join_company, make_company
 from tests.factories.mandates import ask_for, assign, make_mandate, owner_of, terms_of
 from tests.factories.services import entitle, make_service
 from vop.lib.clock import local_date
@@ -301,6 +302,23 @@ def test_lead_is_changed_and_may_then_assign(
 
 
 # --- Who can see us -------------------------------------------------------------------------------
+
+
+def test_client_sees_that_support_can_see_it(acme: Company, alice: User, sign_in: SignIn) -> None:
+    browser, address = sign_in(alice), path(acme, "firms/people/")
+    assert "Ingen utanför företaget" in browser.get(address).content.decode()
+    now, owner = timezone.now(), owner_of(acme)
+    grant = open_support(
+        company=acme, reason="Ärende 4711", days=7, acting=owner, actor=SYSTEM, now=now
+    )
+
+    page = browser.get(address).content.decode()
+
+    assert "Ingen utanför företaget" not in page
+    assert "Den i vår personal som hjälper er" in page
+    assert "Ärende 4711" in page
+    end_support(grant=grant, acting=owner, actor=SYSTEM, now=now)
+    assert "Ingen utanför företaget" in browser.get(address).content.decode()
 
 
 def test_client_sees_who_can_see_it_and_blocks_one(
