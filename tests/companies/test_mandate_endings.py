@@ -10,6 +10,7 @@ from companies.models import Company, Mandate, MandateState, Membership, Role
 from companies.operations import (
     EndDateError,
     MandateGoneError,
+    MandateTerms,
     NotAllowedError,
     NotReplaceableError,
     Replacement,
@@ -76,6 +77,17 @@ def test_request_is_declined_or_withdrawn_once(
         decline_mandate(mandate=second, acting=owner_of(acme), actor=SYSTEM, now=now)
 
     assert actions()[1::2] == ["mandate.declined", "mandate.withdrawn"]
+
+
+def test_request_for_days_that_have_passed_is_not_agreed_to(
+    acme: Company, byra: Company, chosen: Chosen, now: datetime
+) -> None:
+    start = local_midnight(local_date(now))
+    terms = MandateTerms(acme, byra, Mandate.Side.FIRM, start, start + 10 * DAY)
+    mandate = ask_for(terms, chosen, acting=owner_of(byra), now=now)
+
+    with pytest.raises(MandateGoneError):
+        approve(mandate, now=start + 10 * DAY)
 
 
 def test_request_lapses_after_30_days(

@@ -13,6 +13,7 @@ from auditlog.models import Event, EventAudience
 from companies.models import Company, Membership, SupportGrant
 from companies.operations import (
     NotAllowedError,
+    NotStaffError,
     SupportDaysError,
     SupportEndedError,
     SupportReasonError,
@@ -239,18 +240,24 @@ def test_grant_of_another_company_is_not_found(
 def test_operations_refuse(acme: Company, bob: User) -> None:
     now = datetime.now(UTC)
     facts: dict[str, Any] = {"company": acme, "actor": SYSTEM, "now": now}
-    with pytest.raises(SupportDaysError):
-        open_support(reason="x", days=31, acting=owner_of(acme), **facts)
+    for days in (0, 31):
+        with pytest.raises(SupportDaysError):
+            open_support(reason="x", days=days, acting=owner_of(acme), **facts)
     with pytest.raises(SupportReasonError):
         open_support(reason="  ", days=7, acting=owner_of(acme), **facts)
     with pytest.raises(NotAllowedError):
         open_support(reason="x", days=7, acting=Membership.objects.get(user=bob), **facts)
+    User.objects.filter(pk=bob.pk).update(is_staff=True, is_active=False)
+    with pytest.raises(NotStaffError):
+        break_glass(user=bob, reason="x", **facts)
     grant = let_support_in(acme)
+    during = datetime.now(UTC)
     shut_out(grant, acme)
     with pytest.raises(SupportEndedError):
         shut_out(grant, acme)
     with pytest.raises(SupportEndedError):
-        record_look(grant=grant, page="x", actor=SYSTEM, now=now)
+        # Its instant is from before the end, but it comes after: two requests met.
+        record_look(grant=grant, page="x", actor=SYSTEM, now=during)
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,18 @@
 """A company's security rules on the way to a service, and for what the service has already."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from accounts.models import User
-from companies.models import Company
+from companies.models import Company, Membership, Proof
+from companies.operations import PolicyFacts, change_policy
 from oidc.models import Grant
 from oidc.operations.grants import end_grants_outside_policy, end_lapsed_grants
 from tests.accounts.pages import enrol
+from tests.factories.companies import SYSTEM
 from tests.oidc.relying_party import RelyingParty, read_answer
 from tests.oidc.test_step_up import follow, prove_by_code, prove_password, read_claims
 from vop.lib import jobs
@@ -94,8 +97,20 @@ def test_new_rules_reach_what_services_have(
     Grant.objects.update(auth_time=timezone.now() - timedelta(hours=1))
     now = timezone.now()
     assert end_grants_outside_policy(company_id=acme.pk, now=now) == 0
-    ask(acme, **rule)
+    nothing: dict[str, Any] = {
+        "requires_second_factor": False, "session_minutes": None, "email_domains": [],
+        "networks": [],
+    }  # fmt: skip
 
-    jobs.find_task("oidc.apply_policy").run(company_id=str(acme.pk))
+    change_policy(
+        company=acme,
+        facts=PolicyFacts(**{**nothing, **rule}),
+        version=acme.version,
+        proof=Proof(now, has_second_factor=True, ip=None),
+        acting=Membership.objects.get(pk=acme.main_contact_id),
+        actor=SYSTEM,
+        now=now,
+    )
+    jobs.run_all(now=timezone.now())
 
     assert Grant.objects.get().revoked_at is not None

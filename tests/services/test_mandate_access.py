@@ -22,7 +22,13 @@ from companies.models import (
     Role,
     RoleGrant,
 )
-from companies.operations import block_person, end_assignment, end_mandate, suspend_member
+from companies.operations import (
+    block_person,
+    end_assignment,
+    end_mandate,
+    open_support,
+    suspend_member,
+)
 from services.access import Access, Decision, NoAccess, Refusal, effective_access
 from services.models import INCLUDED, AssignmentItem, Entitlement, MandateItem, Package, Service
 from tests.factories.accounts import make_user
@@ -339,6 +345,41 @@ def test_every_ending_ends_it_at_once_and_leaves_the_past(
 
     assert isinstance(ask(moa, acme, service, now), NoAccess)
     assert isinstance(ask(moa, acme, service, now - timedelta(seconds=1)), Access)
+
+
+def test_support_that_is_let_in_opens_nothing_for_a_firms_person(
+    acme: Company, byra: Company, moa: Membership, service: Service, now: datetime
+) -> None:
+    lon = make_service(slug="lon", name="Lön")
+    for each in (service, lon):
+        entitle(acme, each)
+    mandate = make_mandate(acme, byra, {lon: [Package.READ]}, now=now)
+    assign(mandate, moa, {lon: [Package.READ]}, now=now)
+
+    open_support(
+        company=acme, reason="Ärende", days=7, acting=owner_of(acme), actor=SYSTEM, now=now
+    )
+
+    assert ask(moa, acme, service, now) == NoAccess(Refusal.NOT_IN_MANDATE)
+
+
+@pytest.mark.parametrize("ending", ["mandate", "membership"])
+def test_access_says_when_it_ends_before_the_assignment(
+    acme: Company, byra: Company, moa: Membership, service: Service, now: datetime, ending: str
+) -> None:
+    entitle(acme, service)
+    mandate = make_mandate(acme, byra, {service: [Package.READ]}, now=now)
+    assign(mandate, moa, {service: [Package.READ]}, now=now)
+    last = now + timedelta(days=10)
+
+    if ending == "mandate":
+        end_mandate(mandate=mandate, acting=owner_of(acme), actor=SYSTEM, now=now, at=last)
+    else:
+        Membership.objects.filter(pk=moa.pk).update(valid_until=last)
+
+    decision = ask(moa, acme, service, now)
+    assert isinstance(decision, Access)
+    assert decision.until == last
 
 
 def test_decision_takes_two_queries_for_an_assigned_person(
