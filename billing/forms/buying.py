@@ -265,3 +265,8 @@ class ReferencesForm(forms.Form):
         help_text=_("Subscriptions with the same number share an invoice basis."),
     )
     reference = forms.CharField(label=_("Your reference"), max_length=80, required=False)
+    has_own_basis = forms.BooleanField(
+        label=_("An invoice basis of its own"),
+        required=False,
+        help_text=_("Otherwise it shares one with the company's other subscriptions of the day."),
+    )

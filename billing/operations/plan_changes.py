@@ -154,20 +154,31 @@ def _bill(
 
 @use_case
 def change_references(
-    *, subscription: Subscription, po_number: str, reference: str, actor: Actor, now: datetime
+    *,
+    subscription: Subscription,
+    po_number: str,
+    reference: str,
+    actor: Actor,
+    now: datetime,
+    has_own_basis: bool | None = None,
 ) -> Subscription:
     """Set what coming bases of a subscription refer to; those that exist keep what they say.
+
+    With `has_own_basis` it shares none with the company's other subscriptions; None leaves that.
 
     Raises: SubscriptionOverError.
     """
     locked = lock_subscription(subscription)
     check_running(locked, now)
-    before = {"po_number": locked.po_number, "reference": locked.reference}
-    after = {"po_number": po_number, "reference": reference}
+    after: dict[str, Any] = {"po_number": po_number, "reference": reference}
+    if has_own_basis is not None:
+        after["consolidate"] = not has_own_basis
+    before = {name: getattr(locked, name) for name in after}
     changes = {name: [before[name], new] for name, new in after.items() if before[name] != new}
     if not changes:
         return locked
-    locked.po_number, locked.reference = po_number, reference
+    for name, value in after.items():
+        setattr(locked, name, value)
     locked.save(update_fields=list(after))
     audit(
         SubscriptionEvent.REFERENCES_CHANGED,

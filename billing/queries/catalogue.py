@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from django.db.models import Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from billing import engine
 from billing.models import Discount, Plan, Subscription, Terms, VatRate
 from companies.models import Company
-from services.models import Entitlement
+from services.models import Entitlement, ServiceRole
 from vop.lib.clock import local_date
 from vop.lib.money import to_cents
 
@@ -137,6 +137,7 @@ def list_offers(company: Company, *, at: datetime) -> Sequence[Offer]:
         Plan.objects.offered()
         .select_related("service")
         .prefetch_related("prices", "discounts")
+        .prefetch_related(Prefetch("service__roles", ServiceRole.objects.in_order()))
         .by_service()
     )
     owned = set(

@@ -73,7 +73,11 @@ def confirm_plan(request: CompanyRequest, subscription_id: uuid.UUID) -> HttpRes
 def references(request: CompanyRequest, subscription_id: uuid.UUID) -> HttpResponse:
     """Say what coming invoice bases refer to."""
     subscription = get_subscription_for(request.company, subscription_id)
-    now = {"po_number": subscription.po_number, "reference": subscription.reference}
+    now = {
+        "po_number": subscription.po_number,
+        "reference": subscription.reference,
+        "has_own_basis": not subscription.consolidate,
+    }
     form = ReferencesForm(request.POST if request.method == "POST" else None, initial=now)
     if form.is_valid():
         try:

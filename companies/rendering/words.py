@@ -31,6 +31,9 @@ FIELD_LABELS: Mapping[str, str | Promise] = {
     "plan": gettext_lazy("Plan"),
     "po_number": gettext_lazy("Purchase-order number"),
     "reference": gettext_lazy("Your reference"),
+    "consolidate": gettext_lazy("Shares an invoice basis"),
+    "picture_sha256": gettext_lazy("Picture"),
+    "picture_alt": gettext_lazy("Alternative text"),
 }
 KEYS: Mapping[str, str | Promise] = {
     "role": gettext_lazy("Role"),
@@ -44,6 +47,7 @@ KEYS: Mapping[str, str | Promise] = {
     "seats": gettext_lazy("Seats"),
     "quantity": gettext_lazy("Quantity"),
     "plan": gettext_lazy("Plan"),
+    "payer": gettext_lazy("Payer"),
     "reason": gettext_lazy("Reason"),
     "methods": gettext_lazy("Method"),
     "method": gettext_lazy("Method"),

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import User
 from auditlog.models import Event
@@ -224,6 +225,30 @@ def test_references_are_on_coming_bases(
     assert event.personal.data["changes"] == {
         "po_number": ["", "PO-7"], "reference": ["", "Kajsa"],
     }  # fmt: skip
+
+
+def test_subscription_gets_a_basis_of_its_own_when_asked(
+    portal: Client, acme: Company, subscription: Subscription, alice_in_acme: Membership
+) -> None:
+    other = make_plan(make_service(slug="lon", name="Lön"), code="lon")
+    buy(alice_in_acme, other, now=timezone.now())
+    url = reverse("billing:references", args=[acme.pk, subscription.pk])
+    shared = {"po_number": "", "reference": ""}
+
+    portal.post(url, {**shared, "has_own_basis": "on"})
+    assert 'name="has_own_basis"' in portal.get(url).content.decode()
+    run_at = datetime(2027, 1, 25, 5, tzinfo=UTC)
+    run_billing(as_of=date(2027, 1, 25), actor=SYSTEM, now=run_at)
+
+    renewed = BasisLine.objects.filter(reason="renewal")
+    mine = renewed.filter(subscription=subscription).values_list("basis__split_by", flat=True)
+    assert set(mine) == {str(subscription.pk)}
+    assert not renewed.exclude(subscription=subscription).exclude(basis__split_by="").exists()
+    [event] = Event.objects.for_company(acme.pk).filter(action="subscription.references_changed")
+    assert event.data == {"fields": ["consolidate"]}
+    portal.post(url, shared)
+    subscription.refresh_from_db()
+    assert subscription.consolidate
 
 
 def test_references_that_stay_are_no_event(subscription: Subscription, now: datetime) -> None:

@@ -4,7 +4,7 @@ import itertools
 import json
 from calendar import monthrange
 from datetime import date, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from hypothesis import given, settings
@@ -30,6 +30,8 @@ def test_boundaries_increase_and_keep_the_day(anchor: date, months: int, k: int)
 
     assert here < following
     assert here.day == min(anchor.day, monthrange(here.year, here.month)[1])
+    months_on = (here.year - anchor.year) * 12 + here.month - anchor.month
+    assert months_on == k * months, "an interval is never left out"
 
 
 @given(anchor=DAYS, months=MONTHS, day=DAYS)
@@ -216,6 +218,11 @@ def test_documents_add_up_and_credits_stay_within_charges(scenario: dict[str, An
     for basis in result["bases"]:
         net = sum(Decimal(line["net"]) for line in basis["lines"])
         vat = sum(Decimal(part["vat"]) for part in basis["vat"])
+        for part in basis["vat"]:
+            base, rate = Decimal(part["base"]), Decimal(part["rate"])
+            assert Decimal(part["vat"]) == (base * rate / 100).quantize(
+                Decimal("0.01"), ROUND_HALF_UP
+            )
         assert (Decimal(basis["net"]), Decimal(basis["vat_total"])) == (net, vat)
         assert net + vat + Decimal(basis["rounding"]) == Decimal(basis["payable"])
         assert Decimal(basis["payable"]) % 1 == 0

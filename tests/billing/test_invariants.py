@@ -96,6 +96,68 @@ def test_8_a_charge_is_credited_once_however_often_it_is_cut(
     assert line.net_cents - given_back == part_cents(price * quantity, kept, line.anchored)
 
 
+@given(
+    prices=st.tuples(PRICES, PRICES), quantity=SEATS, months=MONTHS,
+    days=st.lists(st.integers(0, 364), min_size=2, max_size=5),
+)  # fmt: skip
+def test_8_plans_changed_again_and_again_leave_each_day_charged_once(
+    prices: tuple[Decimal, Decimal], quantity: int, months: int, days: list[int]
+) -> None:
+    """Each change credits only what still stands: the days before it stay as they were charged."""
+    found = catalogue(*prices, months=months)
+    bought = subscribe(found, quantity)
+    whole = bought.lines[0].anchored
+    steps = sorted({day % whole.days for day in days})
+    outcomes, plan = [bought], 0
+    expected, since = 0, whole.start
+    for day in steps:
+        on = whole.start + timedelta(days=day)
+        if on > since:
+            expected += part_cents(prices[plan] * quantity, engine.Period(since, on), whole)
+        plan, since = 1 - plan, on
+        changed = engine.change_plan(
+            found, outcomes[-1].subscription, plan=f"p{plan}", on=on, when=engine.When.NOW
+        )
+        outcomes.append(changed)
+    expected += part_cents(prices[plan] * quantity, engine.Period(since, whole.end), whole)
+
+    assert net(*outcomes) == expected
+
+
+@given(
+    steps=st.lists(
+        st.tuples(PRICES, st.integers(1, 700)), max_size=4, unique_by=lambda one: one[1]
+    ),
+    late=st.integers(0, 800),
+)
+def test_5_late_renewals_are_those_of_every_day_each_at_its_own_price(
+    steps: list[tuple[Decimal, int]], late: int
+) -> None:
+    dated = [engine.Price(Decimal(100), date(2020, 1, 1))] + [
+        engine.Price(price, day, existing_from=day)
+        for price, days in steps
+        for day in [BOUGHT + timedelta(days=days)]
+    ]
+    plan = engine.Plan("p0", 1, engine.Pricing.PER_UNIT, "standard", tuple(dated))
+    found = replace(catalogue(Decimal(100)), plans={"p0": plan})
+    bought = subscribe(found, 1)
+    as_of = BOUGHT + timedelta(days=late)
+
+    at_once = engine.renew(found, bought.subscription, as_of=as_of)
+    state = bought.subscription
+    daily: list[engine.Line] = []
+    for day in range(late + 1):
+        outcome = engine.renew(found, state, as_of=BOUGHT + timedelta(days=day))
+        state = outcome.subscription
+        daily += outcome.lines
+
+    assert list(at_once.lines) == daily
+    assert at_once.subscription == state
+    for line in daily:
+        held = [one for one in dated if one.valid_from <= line.period.start]
+        assert line.price.unit_price == max(held, key=lambda one: one.valid_from).unit_price
+
+
 @given(price=PRICES, quantity=SEATS, months=MONTHS)
 def test_9_cancelling_on_the_first_day_gives_all_back_and_at_the_end_nothing(
     price: Decimal, quantity: int, months: int
@@ -150,6 +212,26 @@ def test_14_more_seats_or_days_never_cost_less(
 
     assert cost(one, length) <= cost(one + more, length) + 1  # each end is rounded by itself
     assert cost(one, length) <= cost(one, length + longer)
+
+
+@given(
+    price=PRICES, paid=SEATS, one=st.integers(1, 300), more=st.integers(0, 300),
+    months=MONTHS, day=st.integers(0, 364),
+)  # fmt: skip
+def test_14_more_seats_bought_or_added_never_cost_less(
+    price: Decimal, paid: int, one: int, more: int, months: int, day: int
+) -> None:
+    found = catalogue(price, months=months)
+    bought = subscribe(found, paid)
+    on = BOUGHT + timedelta(days=day % bought.lines[0].period.days)
+
+    def add(seats: int) -> int:
+        return net(engine.change_quantity(found, bought.subscription, quantity=paid + seats, on=on))
+
+    assert net(bought) <= net(subscribe(found, paid + more))
+    assert add(one) <= add(one + more) + 1  # each end is rounded by itself
+    renewed = engine.renew(found, bought.subscription, as_of=bought.subscription.billed_through)
+    assert net(bought) == net(renewed), "a whole period costs the same each time"
 
 
 @settings(max_examples=40, deadline=None)

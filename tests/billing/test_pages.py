@@ -16,7 +16,7 @@ from billing.operations import set_price
 from companies.models import Company, Membership, Role
 from services.models import Entitlement, Seat
 from tests.factories.accounts import make_user
-from tests.factories.billing import buy
+from tests.factories.billing import buy, make_plan
 from tests.factories.companies import SYSTEM, join_company
 from tests.factories.services import make_service
 
@@ -258,6 +258,20 @@ def test_basis_page_says_what_made_each_line(
 def test_empty_company_is_told_what_to_do(portal: Client, acme: Company, plan: Plan) -> None:
     for name in ("subscriptions", "bases", "catalogue"):
         assert portal.get(reverse(f"billing:{name}", args=[acme.pk])).status_code == 200
+
+
+def test_catalogue_tells_all_that_a_buyer_asks(
+    portal: Client, acme: Company, seller: object
+) -> None:
+    service = make_service()
+    service.description = "Kontera och stäm av."
+    service.save(update_fields=["description"])
+    make_plan(service, trial_days=30)
+
+    page = portal.get(reverse("billing:catalogue", args=[acme.pk])).content.decode()
+
+    for told in ("Kontera och stäm av.", "Användare, Administratör", "30 dagar", "149,00"):
+        assert told in page
 
 
 def test_catalogue_without_a_price_says_so(
