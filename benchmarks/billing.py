@@ -100,6 +100,7 @@ class Bench:
         with self.measured() as found:
             workers = [self.start(database, what, run) for _ in range(self.workers)]
             told = [_read(worker) for worker in workers]
+            self.wait_for_end()
         found["seconds"] = round(max(one["seconds"] for one in told), 1)
         found["worker_cpu_seconds"] = round(sum(one["cpu_seconds"] for one in told), 1)
         found["cpu_seconds"] = round(found["server_cpu_seconds"] + found["worker_cpu_seconds"], 1)
@@ -107,6 +108,13 @@ class Bench:
         found["memory_mb"] = round(max(one["max_rss_mb"] for one in told))
         found["memory_mb_half_way"] = round(max(one["half_way_rss_mb"] for one in told))
         return found
+
+    def wait_for_end(self) -> None:
+        """Wait until the server has counted what its processes for a copy used."""
+        asked = "SELECT count(*) FROM pg_stat_activity WHERE datname LIKE 'copy%'"
+        while self.ask("postgres", asked)[0][0]:
+            time.sleep(0.05)
+        time.sleep(0.2)
 
     @contextlib.contextmanager
     def measured(self) -> Iterator[dict[str, Any]]:
@@ -151,7 +159,8 @@ def _prepare(bench: Bench, subscriptions: int) -> None:
 
 def _measure(bench: Bench, args: argparse.Namespace) -> dict[str, Any]:
     database = bench.copy()
-    run = bench.call(database, "open")
+    with bench.measured() as planned:
+        run = bench.call(database, "open")
     _tell("preview")
     preview = bench.work(database, "preview", run)
     bench.call(database, "approve", run)
@@ -169,6 +178,7 @@ def _measure(bench: Bench, args: argparse.Namespace) -> dict[str, Any]:
         "subscriptions": args.subscriptions,
         "targets": TARGETS,
         "speed_us": round(measure_speed()),
+        "planned": planned,
         "preview": preview,
         "whole": whole,
         "yardstick": yardstick,

@@ -2,16 +2,19 @@
 
 import hashlib
 import json
+import uuid
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Final
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from billing import engine
 from billing.models import Discount, Plan, Subscription
-from billing.queries.catalogue import load_catalogue, load_discounts
-from billing.queries.subscriptions import load_state
+from billing.queries.catalogue import load_discounts, load_price_book
+from billing.queries.subscriptions import DueTerms, Situation, get_tax_place
 from companies.models import Company
 from vop.lib.clock import local_date
 
@@ -59,37 +62,64 @@ def preview_price(plan: Plan, price: engine.Price, *, at: datetime) -> PriceChan
 
     A subscription that can't be priced today is no part of it: its run parks it and says why.
     """
-    rows = (
-        Subscription.objects.running()
-        .filter(Q(plan=plan) | Q(next_plan=plan))
-        .select_related("company", "payer", "plan", "next_plan", "price", "entitlement")
-        .order_by("company__name", "pk")
-    )
-    plans = Plan.objects.filter(Q(subscriptions__in=rows.order_by()) | Q(pk=plan.pk)).distinct()
-    before = load_catalogue(plans)
+    reached = Subscription.objects.running().filter(Q(plan=plan) | Q(next_plan=plan))
+    book = load_price_book()
+    before = book.catalogue
     terms = before.plan(plan.code)
     known = replace(price, known_from=min(local_date(at), price.valid_from))
     changed = replace(terms, prices=(*terms.prices, known))
     after = replace(before, plans={**before.plans, plan.code: changed})
-    own = load_discounts(Discount.objects.filter(subscription__in=rows.order_by()).in_order())
+    own = load_discounts(Discount.objects.filter(subscription__in=reached).in_order())
+    start = price.existing_from or price.valid_from
+    meet = lru_cache(maxsize=8192)(
+        lambda situation: _meet(situation.state(book), before, after, plan=plan.code, start=start)
+    )
     change = PriceChange(plan)
+    shown: list[tuple[uuid.UUID, int, tuple[date, int, int]]] = []
     digest = hashlib.sha256(json.dumps([plan.code, str(known)]).encode())
-    for row in rows.iterator(chunk_size=_CHUNK):
-        state = load_state(row, payer=row.payer, discounts=own.get(row.pk, ()))
-        start = price.existing_from or price.valid_from
-        found = _meet(state, before, after, plan=plan.code, start=start)
+    for key, company_id, situation in _iterate_situations(reached, own):
+        found = meet(situation)
         if found is None:
             continue
         day, old_cents, new_cents = found
-        digest.update(f"{row.pk} {day} {old_cents} {new_cents}".encode())
+        digest.update(f"{key} {day} {old_cents} {new_cents}".encode())
         change.count += 1
         change.old_cents += old_cents
         change.new_cents += new_cents
         change.first_on = min(day, change.first_on or day)
-        if len(change.shown) < MOST_SHOWN:
-            change.shown.append(Meeting(row.company, row.quantity, day, old_cents, new_cents))
+        if len(shown) < MOST_SHOWN:
+            shown.append((company_id, situation.terms.quantity, found))
+    companies = Company.objects.in_bulk([company_id for company_id, *_rest in shown])
+    change.shown = [
+        Meeting(companies[company_id], seats, *found) for company_id, seats, found in shown
+    ]
     change.sha256 = digest.hexdigest()
     return change
+
+
+def _iterate_situations(
+    reached: QuerySet[Subscription], discounts: Mapping[uuid.UUID, tuple[engine.Discount, ...]]
+) -> Iterator[tuple[uuid.UUID, uuid.UUID, Situation]]:
+    """Give subscriptions, by company: the key, the company's, and all that decides its price."""
+    rows = reached.order_by("company__name", "pk").values_list(
+        "pk",
+        "company_id",
+        "payer__country",
+        "payer__vat_number",
+        "entitlement__valid_until",
+        *DueTerms._fields,
+    )
+    for key, company_id, country, vat_number, valid_until, *terms in rows.iterator(_CHUNK):
+        yield (
+            key,
+            company_id,
+            Situation(
+                DueTerms._make(terms),
+                valid_until is not None,
+                get_tax_place(country, vat_number),
+                discounts.get(key, ()),
+            ),
+        )
 
 
 def _meet(

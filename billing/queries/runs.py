@@ -25,11 +25,10 @@ from billing.queries.bases import LineContent
 from billing.queries.catalogue import PriceBook, load_price_book
 from billing.queries.subscriptions import (
     DueRow,
-    DueTerms,
-    get_buyer,
+    Situation,
+    get_tax_place,
     list_due_discounts,
     list_due_rows,
-    to_state,
 )
 from companies.models import Company
 
@@ -352,45 +351,26 @@ def _work_out(
     book: PriceBook,
     discounts: Mapping[uuid.UUID, tuple[engine.Discount, ...]],
 ) -> CustomerWork:
-    buyer = get_buyer(payer)
-    if not buyer.is_reverse_charged:
-        buyer = engine.Buyer(buyer.country)  # its number changes nothing
+    buyer = get_tax_place(payer.country, payer.vat_number)
     renewals: list[Renewal] = []
     try:
         for row in rows:
             own = discounts.get(row.id, ())
-            case = _Case(row.terms, _renew_by(row, as_of), row.valid_until is not None, buyer, own)
-            course = _find_course(book, case)
+            situation = Situation(row.terms, row.valid_until is not None, buyer, own)
+            course = _find_course(book, situation, _renew_by(row, as_of))
             renewals.append(Renewal(row, str(row.id), course))
     except engine.EngineError as error:
         return CustomerWork(payer, error=f"{type(error).__name__}: {error}")
     return CustomerWork(payer, tuple(renewals))
 
 
-class _Case(NamedTuple):
-    """All that decides a course but the catalogue."""
-
-    terms: DueTerms
-    until: date
-    is_withdrawn: bool
-    buyer: engine.Buyer
-    discounts: tuple[engine.Discount, ...]
-
-
 @lru_cache(maxsize=8192)  # a run meets the same plans, seats and days again and again
-def _find_course(book: PriceBook, case: _Case) -> Course:
-    """Work out what becomes of the subscriptions of a case.
+def _find_course(book: PriceBook, situation: Situation, until: date) -> Course:
+    """Work out what becomes of the subscriptions in a situation by a day.
 
     Raises: engine.EngineError.
     """
-    state = to_state(
-        case.terms,
-        buyer=case.buyer,
-        book=book,
-        is_withdrawn=case.is_withdrawn,
-        discounts=case.discounts,
-    )
-    return Course.of(engine.renew(book.catalogue, state, as_of=case.until), book)
+    return Course.of(engine.renew(book.catalogue, situation.state(book), as_of=until), book)
 
 
 def _renew_by(row: DueRow, as_of: date) -> date:

@@ -34,6 +34,30 @@ class DueTerms(NamedTuple):
     cancel_on: date | None
 
 
+class Situation(NamedTuple):
+    """All that decides what subscriptions cost but the catalogue: a key for what it comes to."""
+
+    terms: DueTerms
+    is_withdrawn: bool
+    buyer: engine.Buyer
+    discounts: tuple[engine.Discount, ...]
+
+    def state(self, book: PriceBook) -> engine.Subscription:
+        """Return subscriptions in this situation as the engine knows them, nameless."""
+        terms = self.terms
+        next_plan_id, price_id = terms.next_plan_id, terms.price_id
+        return _to_state(
+            terms,
+            ref="",
+            buyer=self.buyer,
+            plan=book.plans[terms.plan_id].code,
+            next_plan=None if next_plan_id is None else book.plans[next_plan_id].code,
+            price=None if price_id is None else book.prices[price_id],
+            is_withdrawn=self.is_withdrawn,
+            discounts=self.discounts,
+        )
+
+
 class DueRow(NamedTuple):
     """The columns of a subscription that a run needs: rows, for it reads a million of them."""
 
@@ -114,6 +138,12 @@ def get_buyer(payer: Company) -> engine.Buyer:
     return engine.Buyer(payer.country, payer.vat_number)
 
 
+def get_tax_place(country: str, vat_number: str) -> engine.Buyer:
+    """Return a buyer as VAT tells buyers apart: without a number that changes nothing."""
+    buyer = engine.Buyer(country, vat_number)
+    return buyer if buyer.is_reverse_charged else engine.Buyer(country)
+
+
 def load_state(
     subscription: Subscription,
     *,
@@ -139,28 +169,6 @@ def load_state(
         price=None if subscription.price is None else subscription.price.as_terms(),
         is_withdrawn=subscription.entitlement.valid_until is not None,
         charges=() if charges_after is None else _load_charges(subscription, charges_after),
-        discounts=discounts,
-    )
-
-
-def to_state(
-    terms: DueTerms,
-    *,
-    buyer: engine.Buyer,
-    book: PriceBook,
-    is_withdrawn: bool,
-    discounts: tuple[engine.Discount, ...] = (),
-) -> engine.Subscription:
-    """Return subscriptions with the same terms as the engine knows them, nameless."""
-    next_plan_id, price_id = terms.next_plan_id, terms.price_id
-    return _to_state(
-        terms,
-        ref="",
-        buyer=buyer,
-        plan=book.plans[terms.plan_id].code,
-        next_plan=None if next_plan_id is None else book.plans[next_plan_id].code,
-        price=None if price_id is None else book.prices[price_id],
-        is_withdrawn=is_withdrawn,
         discounts=discounts,
     )
 
