@@ -78,15 +78,19 @@ class CannotBePricedError(DomainError):
     message = _("The price can't be worked out right now. Contact us and we will help you.")
 
 
-def check_seats(subscription: Subscription, quantity: int, *, at: datetime) -> None:
+def check_seats(
+    subscription: Subscription, quantity: int, *, at: datetime, taken: int | None = None
+) -> None:
     """Refuse a number of seats that can't be, before anything is shown or done.
+
+    `taken` is how many people have one, where it was counted just now.
 
     Raises: SubscriptionOverError, SeatsUnchangedError, SeatsTakenError.
     """
     check_running(subscription, at)
     if quantity == subscription.quantity:
         raise SeatsUnchangedError
-    taken = count_taken_seats(subscription, at=at)
+    taken = count_taken_seats(subscription, at=at) if taken is None else taken
     if quantity < taken:
         raise SeatsTakenError(taken)
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 
 from django.db.models import Count, Exists, Max, OuterRef, Q, Sum
 from django.utils.functional import Promise
@@ -55,7 +56,7 @@ class MonthNet:
         """How much more or less it is, rounded; None when there was nothing last month."""
         if not self.last_month:
             return None
-        return round(100 * (self.this_month - self.last_month) / self.last_month)
+        return round(Decimal(100 * (self.this_month - self.last_month)) / self.last_month)
 
 
 def reconcile(run: BillingRun) -> Sequence[Check]:

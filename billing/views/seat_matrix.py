@@ -25,7 +25,7 @@ from services.queries import Subscribed, list_seats_of, list_subscribed
 from vop.lib.errors import DomainError
 
 PEOPLE_PER_PAGE = 25
-CELLS_PER_PAGE = 600  # of people times services: what one form can carry at ease
+CELLS_PER_PAGE = 400  # of people times services: what one form can carry at ease
 
 
 @require_safe

@@ -1,6 +1,7 @@
 import uuid
 
 from django.contrib import messages
+from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -28,6 +29,8 @@ from companies.http import CompanyRequest, company_page
 from companies.models import Permission
 from vop.lib.errors import DomainError
 
+SUBSCRIPTIONS_PER_PAGE = 25
+
 SEAT_REFUSALS = (
     SubscriptionOverError,
     SeatsUnchangedError,
@@ -40,9 +43,10 @@ SEAT_REFUSALS = (
 @company_page(Permission.BILLING_VIEW)
 def subscriptions(request: CompanyRequest) -> HttpResponse:
     """List what the company subscribes to: what it costs next, and when."""
+    rows = list_subscription_rows(request.company, at=request.now)
     context = {
         "company": request.company,
-        "rows": list_subscription_rows(request.company, at=request.now),
+        "page_obj": Paginator(rows, SUBSCRIPTIONS_PER_PAGE).get_page(request.GET.get("page")),
         "may_order": Permission.ORDER_CREATE in request.permissions,
     }
     return render(request, "billing/subscriptions.html", context)
@@ -68,7 +72,8 @@ def unused_seats(request: CompanyRequest, subscription_id: uuid.UUID) -> HttpRes
     """Show what giving up every seat that nobody has brings; the confirmation does it."""
     subscription = get_subscription_for(request.company, subscription_id)
     taken = count_taken_seats(subscription, at=request.now)
-    return _render_preview(request, subscription, SeatsForm({"quantity": max(1, taken)}))
+    form = SeatsForm({"quantity": max(1, taken)})
+    return _render_preview(request, subscription, form, taken=taken)
 
 
 @require_POST
@@ -144,12 +149,13 @@ def _render_preview(
     subscription: Subscription,
     form: SeatsForm,
     *,
+    taken: int | None = None,
     error: DomainError | None = None,
 ) -> HttpResponse:
     form.full_clean()
     quantity = form.cleaned_data["quantity"]
     try:
-        check_seats(subscription, quantity, at=request.now)
+        check_seats(subscription, quantity, at=request.now, taken=taken)
         preview = preview_seats(subscription, quantity, at=request.now)
     except DomainError as refusal:
         return _render_form(request, subscription, form, error=refusal)

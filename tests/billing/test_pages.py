@@ -287,3 +287,22 @@ def test_day_of_a_purchase_is_stockholms(alice_in_acme: Membership, plan: Plan) 
     order = buy(alice_in_acme, plan, now=datetime(2026, 6, 30, 22, 30, tzinfo=UTC))
 
     assert order.subscription.bought_on == date(2026, 7, 1)
+
+
+def test_many_subscriptions_are_shown_page_by_page(
+    portal: Client,
+    acme: Company,
+    alice_in_acme: Membership,
+    subscription: Subscription,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("billing.views.subscriptions.SUBSCRIPTIONS_PER_PAGE", 1)
+    payroll = make_plan(make_service(slug="payroll", name="Löner"), code="payroll")
+    buy(alice_in_acme, payroll, quantity=2, now=timezone.now())
+    url = reverse("billing:subscriptions", args=[acme.pk])
+
+    pages = [portal.get(url, {"page": number}).content.decode() for number in (1, 2)]
+
+    own = f"/subscriptions/{subscription.pk}/"
+    assert sorted(own in page for page in pages) == [False, True]
+    assert "page=2" in pages[0]

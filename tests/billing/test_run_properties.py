@@ -12,7 +12,7 @@ from hypothesis.extra.django import TestCase
 
 from auditlog.actors import Actor
 from billing.models import BasisLine, InvoiceBasis, Subscription
-from billing.operations import approve_run, prepare_run, run_billing, work_run
+from billing.operations import approve_basis, approve_run, prepare_run, run_billing, work_run
 from billing.queries import get_basis_page, preview_run
 from billing.rendering import hash_content
 from companies.models import Membership
@@ -24,6 +24,7 @@ from tests.factories.services import make_service
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 ANNA, BO = Actor("staff", "anna", "Anna"), Actor("staff", "bo", "Bo")
 
+ORG_NUMBERS = ("5560160680", "5560360793", "5566778899")
 PURCHASE = st.fixed_dictionaries(
     {
         "interval": st.sampled_from(["month", "quarter", "year"]),
@@ -71,6 +72,37 @@ class RunProperties(TestCase):
         assert not Subscription.objects.due(as_of).exists()
         starts = [(line.subscription_id, line.term, line.period_start) for line in lines]
         assert len(starts) == len(set(starts))
+        self._check_documents()
+
+    @settings(max_examples=10, deadline=None)
+    @given(
+        purchases=st.lists(PURCHASE, min_size=1, max_size=3),
+        seats=st.lists(st.integers(13, 20), max_size=3, unique=True),
+    )
+    def test_series_is_unbroken_and_hashes_hold_however_drafts_grew(
+        self, *, purchases: list[dict[str, object]], seats: list[int]
+    ) -> None:
+        """Drafts that got lines one by one, each issued by itself, and then a run's."""
+        make_vat_rate()
+        make_seller()
+        for number, wanted in enumerate(purchases):
+            owner = make_user(email=f"p{number}@exempel.se")
+            company = make_company(
+                name=f"Bolag {number} AB", owner=owner, org_number=ORG_NUMBERS[number]
+            )
+            self._buy(Membership.objects.get(company=company), number, wanted)
+        for bought in Subscription.objects.order_by("pk"):
+            subscription = bought
+            for minute, quantity in enumerate(seats):
+                at = NOW + timedelta(days=4, minutes=minute)
+                subscription = set_seats(subscription, quantity, now=at)
+
+        for basis in InvoiceBasis.objects.filter(number=None).order_by("pk"):
+            approve_basis(basis=basis, actor=BO, now=NOW + timedelta(days=5))
+        self._check_documents()
+        self._issue(date(2026, 12, 24), datetime(2026, 12, 24, 9, tzinfo=UTC))
+
+        assert not InvoiceBasis.objects.filter(number=None).exists()
         self._check_documents()
 
     def _buy(self, seat: Membership, number: int, wanted: dict[str, object]) -> None:
