@@ -1,3 +1,4 @@
+import importlib
 import re
 import uuid
 from collections.abc import Callable
@@ -296,7 +297,8 @@ def test_many_subscriptions_are_shown_page_by_page(
     subscription: Subscription,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("billing.views.subscriptions.SUBSCRIPTIONS_PER_PAGE", 1)
+    views = importlib.import_module("billing.views.subscriptions")
+    monkeypatch.setattr(views, "SUBSCRIPTIONS_PER_PAGE", 1)
     payroll = make_plan(make_service(slug="payroll", name="Löner"), code="payroll")
     buy(alice_in_acme, payroll, quantity=2, now=timezone.now())
     url = reverse("billing:subscriptions", args=[acme.pk])
