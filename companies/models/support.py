@@ -64,6 +64,7 @@ class SupportGrant(UUIDModel):
     valid_from = models.DateTimeField(_("from"))
     valid_until = models.DateTimeField(_("until"))
     ended_at = models.DateTimeField(_("ended"), null=True)
+    last_used_at = models.DateTimeField(_("last look"), null=True)
 
     objects = SupportGrantQuerySet.as_manager()
 

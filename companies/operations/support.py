@@ -117,6 +117,8 @@ def record_look(*, grant: SupportGrant, page: str, actor: Actor, now: datetime) 
     current = held.select_related("company").get(pk=grant.pk)
     if current.ended_at is not None or not current.is_in_force(now):
         raise SupportEndedError
+    current.last_used_at = now
+    current.save(update_fields=["last_used_at"])
     audit(
         SupportEvent.LOOKED,
         actor=Actor(

@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 from accounts.models import User
 from auditlog.models import Event
 from companies.models import Assignment, Block, Company, Mandate, MandateConsent, Membership, Role
-from companies.operations import end_support, open_support
+from companies.operations import end_support, open_support, record_look
 from services.models import Package, Service
 from tests.factories.accounts import make_user
 from tests.factories.companies import SYSTEM, join_company, make_company
@@ -317,6 +317,9 @@ def test_client_sees_that_support_can_see_it(acme: Company, alice: User, sign_in
     assert "Ingen utanför företaget" not in page
     assert "Den i vår personal som hjälper er" in page
     assert "Ärende 4711" in page
+    assert "Aldrig" in page
+    record_look(grant=grant, page="x", actor=SYSTEM, now=timezone.now())
+    assert "Aldrig" not in browser.get(address).content.decode()
     end_support(grant=grant, acting=owner, actor=SYSTEM, now=now)
     assert "Ingen utanför företaget" in browser.get(address).content.decode()
 

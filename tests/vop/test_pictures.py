@@ -5,7 +5,7 @@ import struct
 import zlib
 
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageFile, PngImagePlugin
 
 from vop.lib.pictures import (
     MOST_BYTES,
@@ -132,7 +132,10 @@ def test_other_formats_are_refused(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 @pytest.mark.parametrize("part", [0.3, 0.6, 0.95])
-def test_truncated_picture_is_refused(kind: str, part: float) -> None:
+def test_truncated_picture_is_refused(
+    kind: str, part: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)  # as importing WeasyPrint does
     noise = Image.effect_noise((300, 300), 80).convert("RGB")
     file = io.BytesIO()
     noise.save(file, kind)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import IO, Final
 
 from django.utils.translation import gettext_lazy as _
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
 from vop.lib.errors import DomainError
 
@@ -76,6 +76,8 @@ def read_picture(file: IO[bytes]) -> Picture:
 
 
 def _draw_anew(raw: bytes) -> bytes:
+    # WeasyPrint, once imported, lets pictures pass that end too early, in the whole process.
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
     with Image.open(io.BytesIO(raw), formats=_FORMATS) as picture:
         _check_size(picture)
         picture.load()
