@@ -164,6 +164,15 @@ def test_nothing_is_written_as_nothing() -> None:
     assert draw("{{ x|day }}", x=date(2026, 1, 2)).startswith('<time datetime="2026-01-02">')
 
 
+def test_moment_in_the_small_hours_has_two_digits_each() -> None:
+    early = datetime(2026, 11, 23, 6, 8, tzinfo=UTC)
+
+    with translation.override("sv"):
+        drawn = draw("{{ at|moment }}", at=early)
+
+    assert drawn == '<time datetime="2026-11-23T07:08:00+01:00">23 nov. 2026 07:08</time>'
+
+
 @pytest.mark.parametrize(
     ("name", "letters"),
     [("Alice Ek", "AE"), ("Anna Maria Öberg", "AÖ"), ("bob@exempel.se", "B"), ("", "")],

@@ -312,11 +312,8 @@ def moment(value: datetime | None) -> str:
     if not value:
         return ""
     local = value.astimezone(STOCKHOLM)
-    return format_html(
-        '<time datetime="{}">{} {:02}:{:02}</time>',
-        local.isoformat(timespec="seconds"), _name_day(local.date(), _locale()),
-        local.hour, local.minute,
-    )  # fmt: skip
+    text = f"{_name_day(local.date(), _locale())} {local:%H:%M}"
+    return format_html('<time datetime="{}">{}</time>', local.isoformat(timespec="seconds"), text)
 
 
 @register.filter
