@@ -122,7 +122,7 @@ class OrderForm(forms.Form):
 
     def __init__(self, data: Any = None, *, plan: Plan, payers: Sequence[Company]) -> None:
         super().__init__(data, initial={"payer": str(payers[0].pk)})
-        self._payers = {str(payer.pk): payer for payer in payers}
+        self.payers = {str(payer.pk): payer for payer in payers}
         if not plan.is_per_seat:
             del self.fields["quantity"]
         if len(payers) == 1 and "payer" not in self.data:  # nobody else has agreed to
@@ -133,12 +133,12 @@ class OrderForm(forms.Form):
     def _offer_payers(self) -> None:
         payer = self.fields["payer"]
         if isinstance(payer, forms.ChoiceField):
-            payer.choices = [(key, one.name) for key, one in self._payers.items()]
+            payer.choices = [(key, one.name) for key, one in self.payers.items()]
 
     @property
     def payer_asked(self) -> Company | None:
         """The firm or company that was chosen to pay, once the form is valid; nobody was asked."""
-        return self._payers.get(self.cleaned_data.get("payer", ""))
+        return self.payers.get(self.cleaned_data.get("payer", ""))
 
     @property
     def quantity_asked(self) -> int:
@@ -162,14 +162,12 @@ class ConfirmOrderForm(OrderForm, ConfirmForm):
             field.widget = forms.HiddenInput()
 
     @classmethod
-    def of(
-        cls, form: OrderForm, *, plan: Plan, payers: Sequence[Company], preview_sha256: str
-    ) -> "ConfirmOrderForm":
+    def of(cls, form: OrderForm, *, plan: Plan, preview_sha256: str) -> "ConfirmOrderForm":
         """Return the form to confirm what was filled in, with a key of its own."""
         asked = {name: form.cleaned_data.get(name) for name in form.fields}
         key = asked.get("request_key") or uuid.uuid4()
         data = {**asked, "preview_sha256": preview_sha256, "request_key": str(key)}
-        return cls(data, plan=plan, payers=payers)
+        return cls(data, plan=plan, payers=[*form.payers.values()])
 
 
 class SeatsForm(forms.Form):

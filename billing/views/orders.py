@@ -134,8 +134,6 @@ def _render_preview(
         "preview": preview,
         "error": error,
         "asked": form.cleaned_data,
-        "form": ConfirmOrderForm.of(
-            form, plan=plan, payers=_payers(request), preview_sha256=preview.sha256
-        ),
+        "form": ConfirmOrderForm.of(form, plan=plan, preview_sha256=preview.sha256),
     }
     return render(request, "billing/preview.html", context, status=422 if error else 200)
