@@ -1,5 +1,6 @@
 """Reading clients, grants and keys. The token endpoint lives on these: one statement each."""
 
+import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,8 +22,8 @@ from django.db.models import (
 from oidc_provider.models import UserConsent
 
 from accounts.models import User
-from companies.models import SESSION_MINUTES, Company
-from companies.queries import list_workplaces
+from companies.models import SESSION_MINUTES, Assignment, Company, Membership
+from companies.queries import get_lent_workplace, list_workplaces
 from oidc.models import (
     AccessToken,
     ClientProfile,
@@ -33,13 +34,14 @@ from oidc.models import (
     SigningKey,
 )
 from services.access import BASIS, MACHINE_BASIS, Basis, MachineBasis, read_basis
+from services.models import Service
 from services.queries import has_ground
 from vop.lib.statements import Parameter, Query, Together
 
 R = TypeVar("R")
 IN_DOUBT_AT_ONCE = 500
 
-_AT = Parameter("at", DateTimeField())
+_AT: Any = Parameter("at", DateTimeField())
 _DIGEST = Parameter("digest", CharField())
 _CLIENT_ID = Parameter("client_id", CharField())
 # What token traffic reads of each row; every text more is decoded at every request for nothing.
@@ -47,6 +49,7 @@ _COMPANY_FIELDS = (
     "id", "name", "org_number", "country", "closed_at",
     "requires_second_factor", "session_minutes",  # what the company asks of a session
 )  # fmt: skip
+_WORKPLACE_FIELDS = (*_COMPANY_FIELDS, "networks")  # a person at a browser shows from where
 _PERSON_FIELDS = ("id", "sub", "email", "full_name", "language", "is_active")
 _SERVICE_FIELDS = ("id", "slug", "name", "is_active", "is_first_party")
 _LIBRARY_FIELDS = ("id", "client_id", "name", "_scope", "_redirect_uris")
@@ -248,6 +251,68 @@ def list_consented_scopes(client: ClientProfile, user: User, *, at: datetime) ->
     for consent in UserConsent.objects.filter(client=client.client, user=user, expires_at__gt=at):
         scopes.update(consent.scope)
     return frozenset(scopes)
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """A company that a person may act for, and what access rests on there if that came along."""
+
+    company: Company
+    basis: Basis | None = None
+
+
+def _build_memberships() -> "QuerySet[Membership]":
+    return (
+        Membership.objects.in_force(_AT)
+        .of_person(Parameter("person_id", UUIDField()))
+        .filter(company__closed_at=None)
+        .select_related("company")
+        .only("user_id", *_of("company", _WORKPLACE_FIELDS))
+        .order_by("pk")
+    )
+
+
+def _build_first_memberships() -> "QuerySet[Membership]":
+    assignments = Assignment.objects.of_person(Parameter("person_id", UUIDField()))
+    return _build_memberships().annotate(is_assigned=Exists(assignments))[:2]
+
+
+def _build_named_membership() -> "QuerySet[Membership]":
+    return _build_memberships().filter(company_id=Parameter("company_id", UUIDField()))[:1]
+
+
+_FIRST_MEMBERSHIPS: Together[Any, Any] = Together(Query(_build_first_memberships), BASIS)
+_NAMED_MEMBERSHIP = Together(Query(_build_named_membership), BASIS)
+
+
+def find_only_workplace(user: User, service: Service, *, at: datetime) -> Workplace | None:
+    """Return for whom a member of one company may act, by one statement, with the basis there.
+
+    Nothing when there are several, or there may be: for these, `list_companies_of`.
+    """
+    asked = {"person_id": user.pk, "service_id": service.pk, "at": at}
+    found = _FIRST_MEMBERSHIPS.all(**asked)
+    if len(found) != 1 or found[0][0].is_assigned:
+        return None
+    return _read_workplace(*found[0], at)
+
+
+def find_workplace(
+    user: User, company_id: uuid.UUID, service: Service, *, at: datetime
+) -> Workplace | None:
+    """Return a company that a person may act for; a member's comes by one statement."""
+    asked = {"person_id": user.pk, "company_id": company_id, "service_id": service.pk, "at": at}
+    found = _NAMED_MEMBERSHIP.first(**asked)
+    if found is not None:
+        return _read_workplace(*found, at)
+    company = get_lent_workplace(user, company_id, at=at)
+    return Workplace(company) if company else None
+
+
+def _read_workplace(membership: Membership, basis: list[Any], at: datetime) -> Workplace:
+    person_id, company_id = membership.user_id, membership.company_id
+    found = read_basis(basis, person_id=person_id, company_id=company_id, at=at)
+    return Workplace(membership.company, found)
 
 
 def list_companies_of(user: User, *, at: datetime) -> Sequence[Company]:

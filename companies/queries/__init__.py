@@ -164,11 +164,8 @@ def get_assignment(user: User, company_id: uuid.UUID, *, at: datetime) -> Assign
     )
 
 
-def get_workplace(user: User, company_id: uuid.UUID, *, at: datetime) -> Company | None:
-    """Return a company that a person may act for, as a member, through a firm or as support."""
-    membership = get_membership(user, company_id, at=at)
-    if membership is not None:
-        return membership.company
+def get_lent_workplace(user: User, company_id: uuid.UUID, *, at: datetime) -> Company | None:
+    """Return a company that a person may act for without being a member, or nothing."""
     assignment = get_assignment(user, company_id, at=at)
     if assignment is not None:
         return assignment.mandate.client

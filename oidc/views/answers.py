@@ -50,6 +50,11 @@ SCOPE_TEXTS = {
 }
 
 
+def is_posted(visit: Visit) -> bool:
+    """Tell whether answers go to the client by a form on a page of ours, not by a redirect."""
+    return visit.address.response_mode.startswith("form_post")
+
+
 def answer_client(visit: Visit, parameters: Mapping[str, str]) -> HttpResponse:
     """Send an answer to the client, with the issuer (RFC 9207) and the state, if it sent one."""
     address = visit.address
@@ -58,7 +63,7 @@ def answer_client(visit: Visit, parameters: Mapping[str, str]) -> HttpResponse:
         full["state"] = address.state
     if address.response_mode.endswith("jwt"):
         full = {"response": _sign(visit, full)}
-    if address.response_mode.startswith("form_post"):
+    if is_posted(visit):
         context = {"action": address.redirect_uri, "parameters": full, "client": visit.client}
         return _show(visit, "oidc/form_post.html", context)
     # 303 after a form, so that the browser never posts a person's answer on to the client.

@@ -1,11 +1,17 @@
 """The steps from a service's request to a code.
 
-Every way in, also each answer of a person, runs through `proceed`, which decides everything
-anew: no step can be walked around by coming in elsewhere (row 9).
+Every way in, also each answer of a person, runs through `_decide`, which decides everything
+anew: no step can be walked around by coming in elsewhere (row 9). A decision is a value: the
+authorization that may be granted, or the page that must come first, which isn't made before
+somebody asks for it. So a request that needs no page can be answered before anything that pages
+need (`proceed_at_once`), and the decision is the same (docs/adr/0012).
 """
 
 import uuid
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeAlias
 from urllib.parse import urlencode
 
 from django.contrib.auth.models import AnonymousUser
@@ -17,25 +23,44 @@ from accounts.http import AnyRequest, is_address
 from accounts.operations import SessionGoneError
 from companies.http import read_proof
 from companies.models import Company
-from companies.queries import get_workplace
 from oidc.forms import Pending
 from oidc.http import SESSION_TARGET
+from oidc.models import ClientProfile
 from oidc.operations.grants import grant_authorization, record_denial, remember_consent
 from oidc.protocol.errors import AuthorizationError, UnusableRequestError
 from oidc.protocol.step_up import choose_acr
-from oidc.queries import list_companies_of, list_consented_scopes
+from oidc.queries import (
+    Workplace,
+    find_only_workplace,
+    find_workplace,
+    list_companies_of,
+    list_consented_scopes,
+)
 from oidc.views import answers
 from oidc.views.step_up import lead_to_company_proof, lead_to_second_factor
 from oidc.views.visits import (
     Person,
     Question,
     Visit,
+    make_visit,
     make_way_back,
     open_visit,
     read_person,
     read_question,
 )
 from services.access import Access, NoAccess, Refusal, access_in_session
+
+Page: TypeAlias = Callable[[], HttpResponse]
+
+
+@dataclass(frozen=True, slots=True)
+class Grantable:
+    """An authorization that nothing stands in the way of."""
+
+    question: Question
+    person: Person
+    company: Company
+    access: Access
 
 
 def proceed(
@@ -54,11 +79,27 @@ def proceed(
     if problem is not None:
         return answers.answer_error(visit, problem)
     try:
-        return _decide(visit)
+        decision = _decide(visit)
+        return _grant(visit, decision) if isinstance(decision, Grantable) else decision()
     except AuthorizationError as error:
         return answers.answer_error(visit, error)
     except UnusableRequestError as error:  # its request_uri gave a code meanwhile
         return answers.show_unusable(request, error)
+
+
+def proceed_at_once(
+    request: AnyRequest, pending: Pending, client: ClientProfile
+) -> HttpResponse | None:
+    """Redirect back with a code where nothing stands in the way; else nothing has happened."""
+    try:
+        visit = make_visit(request, pending, client)
+        decision = _decide(visit)
+        if not isinstance(decision, Grantable) or answers.is_posted(visit):
+            return None
+        code = _get_code(visit, decision)
+    except (AuthorizationError, UnusableRequestError, SessionGoneError):
+        return None
+    return answers.answer_client(visit, {"code": code})
 
 
 def ask_to_sign_in(visit: Visit) -> HttpResponse:
@@ -77,47 +118,55 @@ def _make_login_address(visit: Visit) -> str:
     return f"{page}?{urlencode({'login': hint})}" if is_address(hint) else page
 
 
-def _decide(visit: Visit) -> HttpResponse:
+def _decide(visit: Visit) -> Grantable | Page:
+    """Decide about a request, and change nothing.
+
+    Raises: AuthorizationError.
+    """
     question = read_question(visit)
     person = read_person(visit)
     if "create" in question.asked.prompts and not visit.pending.proof_asked_at:
-        return answers.show_sign_up(visit)
+        return partial(answers.show_sign_up, visit)
     if person is None or _needs_proof(visit, question, person):
         _keep_silence(question, "login_required")
-        return ask_to_sign_in(visit)
+        return partial(ask_to_sign_in, visit)
     is_meant = question.subjects <= {str(person.user.sub)}
     if not is_meant or _needs_account(visit, question, person):
         _keep_silence(question, "login_required")
-        return answers.show_accounts(visit, person, may_stay=is_meant)
+        return partial(answers.show_accounts, visit, person, may_stay=is_meant)
     return _decide_company(visit, question, person)
 
 
-def _decide_company(visit: Visit, question: Question, person: Person) -> HttpResponse:
+def _decide_company(visit: Visit, question: Question, person: Person) -> Grantable | Page:
+    service, now = visit.client.service, visit.request.now
     wanted = _read_wanted_company(visit, question)
     if wanted is not None:
-        company = get_workplace(person.user, wanted, at=visit.request.now)
-        return _decide_access(visit, question, person, company)
-    companies = list_companies_of(person.user, at=visit.request.now)
+        place = find_workplace(person.user, wanted, service, at=now)
+        return _decide_access(visit, question, person, place)
+    only = find_only_workplace(person.user, service, at=now)
+    places = [only] if only else [Workplace(c) for c in list_companies_of(person.user, at=now)]
     number = question.asked.org_number
     if number:
-        companies = [company for company in companies if company.org_number == number]
-    if len(companies) > 1:
+        places = [place for place in places if place.company.org_number == number]
+    if len(places) > 1:
         _keep_silence(question, "interaction_required")
-        return answers.show_companies(visit, person, companies)
-    return _decide_access(visit, question, person, companies[0] if companies else None)
+        return partial(answers.show_companies, visit, person, [each.company for each in places])
+    return _decide_access(visit, question, person, places[0] if places else None)
 
 
 def _decide_access(
-    visit: Visit, question: Question, person: Person, company: Company | None
-) -> HttpResponse:
-    if company is None:
-        return _refuse(visit, question, person, None, NoAccess(Refusal.NOT_A_MEMBER))
+    visit: Visit, question: Question, person: Person, place: Workplace | None
+) -> Grantable | Page:
+    if place is None:
+        no_access = NoAccess(Refusal.NOT_A_MEMBER)
+        return partial(_refuse, visit, question, person, None, no_access)
+    company, proof, now = place.company, read_proof(visit.request), visit.request.now
     decision = access_in_session(
-        person.user, company, visit.client.service, read_proof(visit.request), visit.request.now
+        person.user, company, visit.client.service, proof, now, basis=place.basis
     )
     if isinstance(decision, NoAccess):
         way_on = lead_to_company_proof(visit, question, person, company, decision.reason)
-        return way_on or _refuse(visit, question, person, company, decision)
+        return way_on or partial(_refuse, visit, question, person, company, decision)
     # Once the company is known, so that nobody proves or sets up a factor in vain.
     step_up = lead_to_second_factor(visit, question, person)
     if step_up is not None:
@@ -126,8 +175,9 @@ def _decide_access(
         _keep_silence(question, "consent_required")
         # The answer belongs to this company, whatever is chosen in another tab meanwhile.
         pending = replace(visit.pending, company=str(company.pk))
-        return answers.show_consent(visit, person, company, question.asked.consented, pending)
-    return _grant(visit, question, person, company, decision)
+        consented = question.asked.consented
+        return partial(answers.show_consent, visit, person, company, consented, pending)
+    return Grantable(question, person, company, decision)
 
 
 def _refuse(
@@ -145,36 +195,37 @@ def _refuse(
     return answers.show_no_access(visit, person, company, decision, may_choose=may_choose)
 
 
-def _grant(
-    visit: Visit, question: Question, person: Person, company: Company, access: Access
-) -> HttpResponse:
+def _grant(visit: Visit, wanted: Grantable) -> HttpResponse:
     if visit.is_consented:
         remember_consent(
             client=visit.client,
-            user=person.user,
-            company=company,
-            scopes=question.asked.consented,
+            user=wanted.person.user,
+            company=wanted.company,
+            scopes=wanted.question.asked.consented,
             actor=visit.request.actor,
             now=visit.request.now,
         )
     try:
-        code = _get_code(visit, question, person, company, access)
+        code = _get_code(visit, wanted)
     except SessionGoneError:  # signed out in another tab, this very moment
-        _keep_silence(question, "login_required")
+        _keep_silence(wanted.question, "login_required")
         return _start_over(visit)
     return answers.answer_client(visit, {"code": code})
 
 
-def _get_code(
-    visit: Visit, question: Question, person: Person, company: Company, access: Access
-) -> str:
+def _get_code(visit: Visit, wanted: Grantable) -> str:
+    """Write down the authorization and return its code.
+
+    Raises: SessionGoneError, UnusableRequestError.
+    """
+    asked, session = wanted.question.asked, wanted.person.session
     return grant_authorization(
         client=visit.client,
-        user=person.user,
-        company=company,
-        access=access,
-        session=replace(person.session, acr=choose_acr(question.asked, person.session.acr)),
-        asked=question.asked,
+        user=wanted.person.user,
+        company=wanted.company,
+        access=wanted.access,
+        session=replace(session, acr=choose_acr(asked, session.acr)),
+        asked=asked,
         redirect_uri=visit.address.redirect_uri,
         request_uri=visit.pending.request_uri,
         actor=visit.request.actor,

@@ -3,6 +3,9 @@
 Nobody else is asked, and a person who doesn't want to gets back to the service.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpResponse
 from django.urls import reverse
@@ -18,8 +21,10 @@ from oidc.views.visits import Person, Question, Visit, make_way_back
 from services.access import Refusal
 
 
-def lead_to_second_factor(visit: Visit, question: Question, person: Person) -> HttpResponse | None:
-    """Return the page that asks for the missing proof, or nothing when none is missing.
+def lead_to_second_factor(
+    visit: Visit, question: Question, person: Person
+) -> Callable[[], HttpResponse] | None:
+    """Return what makes the page that asks for the missing proof, or nothing when none is missing.
 
     Raises: AuthorizationError.
     """
@@ -40,13 +45,13 @@ def lead_to_second_factor(visit: Visit, question: Question, person: Person) -> H
         return None
     if question.is_silent:
         raise AuthorizationError("login_required" if has_one else "interaction_required")
-    return _ask_to_prove(visit) if has_one else answers.show_set_up(visit, person)
+    return partial(_ask_to_prove, visit) if has_one else partial(answers.show_set_up, visit, person)
 
 
 def lead_to_company_proof(
     visit: Visit, question: Question, person: Person, company: Company, reason: Refusal
-) -> HttpResponse | None:
-    """Return the page that asks for what a company's rules miss; nothing where no proof helps.
+) -> Callable[[], HttpResponse] | None:
+    """Return what makes the page that asks for a proof that a company misses, if one helps.
 
     Asked once the company is known, and only of those who could work for it.
 
@@ -57,11 +62,13 @@ def lead_to_company_proof(
     if reason == Refusal.SESSION_TOO_OLD:
         if question.is_silent:
             raise AuthorizationError("login_required")
-        return _lead_to(visit, "account_reauthenticate")
+        return partial(_lead_to, visit, "account_reauthenticate")
     has_one = has_totp(person.user)
     if question.is_silent:
         raise AuthorizationError("login_required" if has_one else "interaction_required")
-    return _ask_to_prove(visit) if has_one else answers.show_set_up(visit, person, company)
+    if has_one:
+        return partial(_ask_to_prove, visit)
+    return partial(answers.show_set_up, visit, person, company)
 
 
 def begin_set_up(visit: Visit) -> HttpResponse:

@@ -1,6 +1,6 @@
 """One look at an authorization request: who asks, what, from which browser session."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -73,9 +73,17 @@ def open_visit(
     client = find_client(client_id) if client_id else None
     if client is None:
         raise UnusableRequestError("client_id is missing or unknown")
-    address = read_return_address(pending.parameters, client)
+    visit = make_visit(request, pending, client)
     speak_as_asked(pending.parameters.get("ui_locales", ""))
-    return Visit(request, pending, client, address, is_consented, search)
+    return replace(visit, is_consented=is_consented, search=search)
+
+
+def make_visit(request: AnyRequest, pending: Pending, client: ClientProfile) -> Visit:
+    """Return the visit of a known client.
+
+    Raises: UnusableRequestError.
+    """
+    return Visit(request, pending, client, read_return_address(pending.parameters, client))
 
 
 def read_question(visit: Visit) -> Question:
