@@ -1,6 +1,7 @@
 """What the libraries are given instead of their own: sessions, people, account hooks, factors."""
 
 import uuid
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any, cast
@@ -8,12 +9,13 @@ from typing import Any, cast
 import qrcode  # type: ignore[import-untyped]
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.auth_backends import AuthenticationBackend
+from allauth.core.internal.ratelimit import get_cache_key, get_rates
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.base import VALID_KEY_CHARS, CreateError, UpdateError
 from django.contrib.sessions.backends.db import SessionStore as DatabaseSessionStore
-from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
@@ -33,8 +35,11 @@ from accounts.queries import (
     get_session_ref,
     has_fresh_proof,
     last_proof,
+    list_factors,
+    list_people_signing_in,
 )
 from vop.lib.crypto import seal, unseal
+from vop.lib.limits import Window, forget, give_back, take
 from vop.lib.statements import write
 
 # Of what the library knows, a mail needs only this; never a request or a token of ours.
@@ -49,6 +54,7 @@ class SessionStore(DatabaseSessionStore):
     """Sessions whose rows say whose they are, so that their owner can see and end them."""
 
     seen_at: datetime | None = None  # of a stored session of somebody
+    _has_row = True  # as far as we know: one that ended meanwhile is refused by `save`
 
     @classmethod
     def get_model_class(cls) -> type[Session]:
@@ -64,6 +70,16 @@ class SessionStore(DatabaseSessionStore):
         self.seen_at = row.seen_at
         return self.decode(row.session_data)
 
+    def create(self) -> None:
+        """Take a new key; the row is written once, by the first `save`, with all that is in it.
+
+        Django writes an empty one ahead, to know that the key is free. Ours has 165 random bits.
+        """
+        self._session_key = self._get_new_session_key()
+        self._get_session(no_load=True)  # type: ignore[attr-defined]  # Django's own seam
+        self._has_row = False
+        self.modified = True
+
     def save(self, must_create: bool = False) -> None:  # noqa: FBT001, FBT002 (Django's signature)
         """Write it by one statement, where Django's own takes three.
 
@@ -71,9 +87,9 @@ class SessionStore(DatabaseSessionStore):
         """
         if self.session_key is None:
             self.create()
-            return
-        row = self.create_model_instance(self._get_session(no_load=must_create))  # type: ignore[attr-defined]  # Django's own seam
-        if not must_create:
+        is_new = must_create or not self._has_row
+        row = self.create_model_instance(self._get_session(no_load=is_new))  # type: ignore[attr-defined]  # Django's own seam
+        if not is_new:
             if not update_session(row):  # ended meanwhile, in another tab or by its owner
                 raise UpdateError
             return
@@ -81,6 +97,7 @@ class SessionStore(DatabaseSessionStore):
             write(row)
         except IntegrityError as error:
             raise CreateError from error
+        self._has_row = True
 
     def delete(self, session_key: str | None = None) -> None:
         Session.of_people.filter(session_key=session_key or self.session_key).delete()
@@ -109,6 +126,13 @@ class SignInBackend(AuthenticationBackend):
     def get_user(self, user_id: uuid.UUID) -> User | None:
         return find_active_person(user_id)
 
+    def _authenticate_by_email(self, email: str, password: str) -> User | None:
+        """Look for the person once; the later steps find the address beside them."""
+        for user in list_people_signing_in(email):
+            if self._check_password(user, password):
+                return user
+        return None
+
 
 class AccountAdapter(DefaultAccountAdapter):
     """Sign-in by our rules: invitations only, our mails, our log."""
@@ -135,11 +159,28 @@ class AccountAdapter(DefaultAccountAdapter):
         return False  # pages only: there is no second way to the same forms
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
-        try:
-            super().pre_authenticate(request, **credentials)
-        except ValidationError:
+        """Count an attempt with the library's limits, by one command instead of eight."""
+        self._counted = self._list_limits(request, credentials)
+        self._mark = take(self._counted)
+        if not self._mark:
             self._record_failure(credentials, "throttled")
-            raise
+            raise self.validation_error("too_many_login_attempts")
+
+    def _rollback_login_failed_rl_usage(self) -> None:
+        give_back(self._counted, self._mark)
+
+    def _delete_login_attempts_cached_email(self, request: HttpRequest, **credentials: Any) -> None:
+        forget(self._list_limits(request, credentials))
+
+    def _list_limits(
+        self, request: HttpRequest, credentials: Mapping[str, Any]
+    ) -> Sequence[Window]:
+        facts = {"app": "allauth.account", "action": "login_failed"}
+        key = self._get_login_attempts_cache_key(request, **credentials)
+        return [
+            Window(get_cache_key(request, **facts, rate=rate, key=key), rate.amount, rate.duration)
+            for rate in get_rates(**facts)
+        ]
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         self._record_failure(credentials, "wrong_password")
@@ -235,6 +276,15 @@ class MFAAdapter(DefaultMFAAdapter):
         picture = BytesIO()
         qrcode.make(url, image_factory=SvgPathFillImage).save(picture)
         return picture.getvalue().decode()
+
+    def is_mfa_enabled(
+        self, user: User | AnonymousUser, types: Sequence[str] | None = None
+    ) -> bool:
+        """Tell whether a person has a second factor of these types."""
+        if isinstance(user, AnonymousUser):
+            return False
+        known = list_factors(user)
+        return bool(known if types is None else known.intersection(types))
 
     def encrypt(self, text: str) -> str:
         return seal(text)

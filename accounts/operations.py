@@ -9,12 +9,12 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar, cast
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.hashers import make_password
-from django.db.models import CharField, UUIDField
+from django.db.models import CharField, DateTimeField, UUIDField
 from django.utils.translation import gettext_lazy as _
 
 from accounts import notifications, signals
@@ -24,11 +24,11 @@ from accounts.queries import find_person, watches_over_staff
 from auditlog.actors import Actor
 from auditlog.events import EventType
 from auditlog.models import Event
-from auditlog.operations import Entry, audit, audit_each
+from auditlog.operations import Entry, audit, audit_each, describe_event
 from vop.lib.crypto import reseal
 from vop.lib.db import in_use_case, step, use_case
 from vop.lib.errors import DomainError
-from vop.lib.statements import Lock, Parameter, Update
+from vop.lib.statements import Lock, Parameter, Update, write
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -212,18 +212,31 @@ def _check_colleague(user: User, actor: Actor) -> None:
 # --- Sign-in -------------------------------------------------------------------------------------
 
 
+_NOTE_SIGN_IN = Update(
+    lambda: User.objects.filter(pk=Parameter("user_id", UUIDField())),
+    last_login=Parameter("now", DateTimeField()),
+)
+
+
 @_joining
 def record_sign_in(
     *, user: User, session_ref: str, methods: tuple[str, ...], actor: Actor, now: datetime
 ) -> Event:
-    """Log a sign-in and tell the rooms above."""
-    event = audit(
+    """Log a sign-in, note when it was, and tell the rooms above.
+
+    Raises: User.DoesNotExist when the person was deleted meanwhile.
+    """
+    rows = describe_event(
         SignInEvent.SUCCEEDED,
         actor=actor,
         now=now,
         target=user.ref,
         data={"session": session_ref, "methods": list(methods)},
     )
+    if not write(*rows, when=_NOTE_SIGN_IN, user_id=user.pk, now=now):
+        raise User.DoesNotExist
+    user.last_login = now
+    event = cast("Event", rows[0])
     signals.signed_in.send(sender=User, user=user, event=event, now=now)
     return event
 

@@ -4,12 +4,14 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from allauth.account.authentication import (
     AUTHENTICATION_METHODS_SESSION_KEY,
     get_authentication_records,
 )
+from allauth.account.internal.stagekit import LOGIN_SESSION_KEY
+from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.db.models import CharField, DateTimeField, Q, QuerySet, UUIDField
 from django.http import HttpRequest  # noqa: TID251 (what a session proves is known by its request)
@@ -74,15 +76,33 @@ def get_session_ref(request: HttpRequest) -> str:
     return ref
 
 
+def read_sign_in_target(request: HttpRequest) -> str:
+    """Return where the sign-in leads that waits for its next step, or nothing when none does."""
+    waiting = request.session.get(LOGIN_SESSION_KEY)
+    return (waiting.get("redirect_url") or "") if isinstance(waiting, dict) else ""
+
+
 def has_fresh_proof(request: HttpRequest, *, now: datetime, within: timedelta) -> bool:
     """Tell whether the person of this session proved who they are that recently."""
     age: timedelta = now - get_authentication(request).auth_time
     return age < within
 
 
+_FACTORS = Query(
+    lambda: Authenticator.objects.filter(user_id=Parameter("user_id", UUIDField())).values_list(
+        "type"
+    )
+)
+
+
+def list_factors(user: User) -> frozenset[str]:
+    """List the types of second factors that a person has."""
+    return frozenset(kind for (kind,) in _FACTORS.all(user_id=user.pk))
+
+
 def has_totp(user: User) -> bool:
     """Tell whether a person has an authenticator app."""
-    return bool(Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).exists())
+    return Authenticator.Type.TOTP in list_factors(user)
 
 
 def without_second_factor(people: QuerySet[User]) -> QuerySet[User]:
@@ -138,6 +158,33 @@ _ACTIVE_PERSON = Query(
 def find_active_person(key: uuid.UUID) -> User | None:
     """Return the person of a session, as long as nobody disabled them."""
     return _ACTIVE_PERSON.first(key=key)
+
+
+_ADDRESS = Query(
+    lambda: EmailAddress.objects.filter(email=Parameter("email", CharField())).select_related(
+        "user"
+    )
+)
+_PERSON = Query(lambda: User.objects.filter(email=Parameter("email", CharField())))
+
+
+def list_people_signing_in(email: str) -> Sequence[User]:
+    """List whose address this is: who proved it, else everybody who may prove it yet.
+
+    Each knows the address already, so that the later steps of the sign-in don't ask for it.
+    """
+    email = email.lower()
+    rows = _ADDRESS.all(email=email)
+    proved = [row for row in rows if row.verified]
+    people = {}
+    for row in proved or rows:
+        user = cast("User", row.user)
+        EmailAddress.objects.fill_cache_for_user(user, [row])
+        people[user.pk] = user
+    if not proved:
+        for user in _PERSON.all(email=email):
+            people.setdefault(user.pk, user)
+    return list(people.values())
 
 
 def find_session(key: str, *, at: datetime) -> Session | None:

@@ -42,9 +42,13 @@ _REMOVED = {
 }
 
 
-@receiver(user_logged_in)
+@receiver(user_logged_in, dispatch_uid="update_last_login")
 def stamp_session(request: HttpRequest, user: User, **kwargs: Any) -> None:
-    """Write into the session who signed in, when, and from where; the row takes it from there."""
+    """Write into the session who signed in, when, and from where; the row takes it from there.
+
+    Stands under the name of Django's own receiver, and so in its place: that one saves when the
+    sign-in was in a transaction of its own, `record_sign_in` with the event.
+    """
     now = instant_of(request).now
     actor = build_actor(request, user)
     cast("AnyRequest", request).actor = actor

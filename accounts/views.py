@@ -14,6 +14,7 @@ from typing import Any, cast
 from allauth.account import views as account
 from allauth.account.internal.flows.login import record_authentication
 from allauth.account.utils import perform_login
+from allauth.core.internal.ratelimit import get_ip, respond_429
 from allauth.decorators import rate_limit
 from allauth.mfa.base import views as mfa
 from allauth.mfa.recovery_codes import views as recovery_codes
@@ -46,9 +47,11 @@ from accounts.models import User
 from accounts.queries import count_recovery_codes, get_session_ref, has_totp, list_sessions
 from vop.lib.db import in_use_case, use_case
 from vop.lib.errors import NotFound
+from vop.lib.limits import Window, take
 
 View = Callable[..., HttpResponseBase]
 THROTTLED_CODES = {"too_many_login_attempts", "rate_limited"}
+_SIGN_INS_A_MINUTE = 30  # from one address
 SECURITY_TXT_LIVES = timedelta(days=180)
 
 
@@ -69,6 +72,19 @@ def _form_page(view: View) -> View:
                     else HTTPStatus.UNPROCESSABLE_ENTITY
                 )
         return response
+
+    return wrapper
+
+
+def _throttled(view: View) -> View:
+    """Answer 429 when an address tries to sign in too often, whoever it says it is."""
+
+    @functools.wraps(view)
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        window = Window(f"sign-in:{get_ip(request)}", _SIGN_INS_A_MINUTE, seconds=60)
+        if request.method == "POST" and not take([window]):
+            return cast("HttpResponseBase", respond_429(request))
+        return view(request, *args, **kwargs)
 
     return wrapper
 
@@ -115,7 +131,7 @@ def _lead_on(view: View) -> View:
     return wrapper
 
 
-sign_in = _form_page(account.login)
+sign_in = _throttled(_form_page(account.login))
 second_step = _change_page(mfa.authenticate)
 sign_out = account.logout
 deactivated = account.account_inactive

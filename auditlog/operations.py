@@ -108,11 +108,9 @@ def audit_each(
 
 @step
 def show_event_to(*, event: Event, company_ids: Iterable[uuid.UUID]) -> None:
-    """Let companies read an event that concerns them."""
-    EventAudience.objects.bulk_create(
-        [EventAudience(event=event, company_id=company_id) for company_id in sorted(company_ids)],
-        ignore_conflicts=True,
-    )
+    """Let companies read an event that concerns them and that none of them could read yet."""
+    rows = [(event.pk, company_id) for company_id in sorted(company_ids)]
+    insert_rows(EventAudience, ["event_id", "company_id"], rows)
 
 
 @use_case

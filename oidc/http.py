@@ -46,7 +46,6 @@ from vop.lib.http import PlatformRequest, client_ip
 logger = logging.getLogger(__name__)
 
 Endpoint: TypeAlias = Callable[[PlatformRequest], HttpResponse]
-SESSION_TARGET = "oidc_form_target"  # in the session: where the sign-in under way leads
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 FORM = "application/x-www-form-urlencoded"
 _FRAMES_SECONDS = 2  # for the services' pages to load; then on, whether they did or not

@@ -11,8 +11,8 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import get_resolver, reverse
 from django.urls.resolvers import RoutePattern, URLPattern
 
-from accounts.queries import get_session_ref
-from oidc.http import SESSION_TARGET, allow_form_target, show_frames, speak_as_asked
+from accounts.queries import get_session_ref, read_sign_in_target
+from oidc.http import allow_form_target, show_frames, speak_as_asked
 from oidc.protocol.logout import list_logout_frames
 from oidc.protocol.redirects import is_registered
 from oidc.queries import find_client, find_pushed_request
@@ -91,17 +91,18 @@ def _read_locales(request: HttpRequest) -> str:
 
 
 def _is_page(response: HttpResponse) -> bool:
-    return response.headers.get("Content-Type", "").startswith("text/html")
+    is_html = response.headers.get("Content-Type", "").startswith("text/html")
+    return is_html and "Location" not in response.headers
 
 
 def _find_target(request: HttpRequest) -> str:
     """Return the redirect URI of the authorization request that this page leads back to."""
     following = request.GET.get("next") or request.POST.get("next") or ""
+    if not following and settings.SESSION_COOKIE_NAME in request.COOKIES:
+        # Later steps of a sign-in (a second factor, say) don't carry `next` in their address.
+        following = read_sign_in_target(request)
     if following and following.startswith(reverse("oidc_authorize")):
         return _read_target(following)
-    if settings.SESSION_COOKIE_NAME in request.COOKIES and not request.user.is_authenticated:
-        # Later steps of a sign-in (a second factor, say) don't carry `next` in their address.
-        return str(request.session.get(SESSION_TARGET, ""))
     return ""
 
 

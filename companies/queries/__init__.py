@@ -262,10 +262,20 @@ def get_invitation(invitation_id: uuid.UUID) -> Invitation | None:
     )
 
 
+_COMPANIES_OF: Query[Any] = Query(
+    lambda: (
+        Membership.objects.in_force(_AT)
+        .of_person(_USER)
+        .filter(company__closed_at=None)
+        .order_by("company_id")
+        .values_list("company_id")
+    )
+)
+
+
 def list_companies_of(user: User, *, at: datetime) -> Sequence[uuid.UUID]:
     """List the keys of the open companies that a person is in."""
-    rows = Membership.objects.in_force(at).of_person(user.pk).filter(company__closed_at=None)
-    return list(rows.order_by("company_id").values_list("company_id", flat=True))
+    return [key for (key,) in _COMPANIES_OF.all(user=user.pk, at=at)]
 
 
 def list_people_who_may(

@@ -24,7 +24,6 @@ from accounts.operations import SessionGoneError
 from companies.http import read_proof
 from companies.models import Company
 from oidc.forms import Pending
-from oidc.http import SESSION_TARGET
 from oidc.models import ClientProfile
 from oidc.operations.grants import grant_authorization, record_denial, remember_consent
 from oidc.protocol.errors import AuthorizationError, UnusableRequestError
@@ -105,7 +104,6 @@ def proceed_at_once(
 def ask_to_sign_in(visit: Visit) -> HttpResponse:
     """Send the person to sign in, or to prove again who they are, and back here."""
     following = make_way_back(visit)
-    visit.request.session[SESSION_TARGET] = visit.address.redirect_uri
     if visit.request.user.is_authenticated:
         return redirect_to_login(following, reverse("account_reauthenticate"))
     return redirect_to_login(following, _make_login_address(visit))

@@ -13,7 +13,6 @@ from django.urls import reverse
 from accounts.http import begin_second_factor, prove_second_factor
 from accounts.queries import has_totp
 from companies.models import Company
-from oidc.http import SESSION_TARGET
 from oidc.protocol.errors import AuthorizationError
 from oidc.protocol.step_up import is_proof_enough, read_demand
 from oidc.views import answers
@@ -77,10 +76,8 @@ def begin_set_up(visit: Visit) -> HttpResponse:
 
 
 def _ask_to_prove(visit: Visit) -> HttpResponse:
-    visit.request.session[SESSION_TARGET] = visit.address.redirect_uri
     return prove_second_factor(visit.request, next_url=make_way_back(visit))
 
 
 def _lead_to(visit: Visit, page: str) -> HttpResponse:
-    visit.request.session[SESSION_TARGET] = visit.address.redirect_uri
     return redirect_to_login(make_way_back(visit), reverse(page))

@@ -3,16 +3,19 @@ from datetime import datetime
 import pytest
 from allauth.account.models import EmailAddress
 from django.conf import settings
-from django.contrib.auth import hashers
+from django.contrib.auth import hashers, login
 from django.contrib.sessions.backends.base import CreateError, UpdateError
-from django.db import transaction
-from django.test import Client
+from django.db import connection, transaction
+from django.test import Client, RequestFactory
+from django.test.utils import CaptureQueriesContext
+from redis.connection import Connection as RedisConnection
 
 from accounts.adapter import SessionStore
 from accounts.models import Session, User
 from accounts.queries import get_authentication
 from auditlog.models import Event
-from tests.accounts.pages import WRONG, deliver, post_login
+from companies.models import Company
+from tests.accounts.pages import OTHER_PASSWORD, WRONG, deliver, find_link, post_login
 from tests.factories.accounts import PASSWORD, make_user
 
 
@@ -245,7 +248,7 @@ def test_session_that_was_ended_is_not_written_again(client: Client, alice: User
 
 def test_two_sessions_never_share_a_key(db: None) -> None:
     first = SessionStore()
-    first.create()
+    first.save()
     second = SessionStore(first.session_key)
 
     with pytest.raises(CreateError), transaction.atomic():
@@ -262,3 +265,75 @@ def test_session_keeps_what_is_written_to_it_and_its_owner(client: Client, alice
     after = Session.objects.get(user=alice)
     assert (after.ref, after.signed_in_at) == (before.ref, before.signed_in_at)
     assert SessionStore(after.session_key)["more"] == 1
+
+
+def test_sign_in_counts_failures_alone(client: Client, alice: User) -> None:
+    for _time in range(12):  # more than an address may fail in a minute
+        assert post_login(client, alice.email).status_code == 302
+        client.logout()
+    for _time in range(4):  # one less than a person may fail in five
+        assert post_login(client, alice.email, WRONG).status_code == 422
+    assert post_login(client, alice.email).status_code == 302
+
+
+def test_sign_in_is_throttled_per_person_and_per_address(client: Client, alice: User) -> None:
+    for attempt in range(10):
+        assert post_login(client, f"n{attempt}@exempel.se", WRONG).status_code == 422
+    assert post_login(client, alice.email).status_code == 429
+
+    elsewhere = Client(REMOTE_ADDR="192.0.2.7")
+    assert post_login(elsewhere, alice.email).status_code == 302
+
+
+def test_new_password_ends_the_wait(client: Client, alice: User) -> None:
+    for _attempt in range(6):
+        post_login(client, alice.email, WRONG)
+    client.post("/password/reset/", {"email": alice.email})
+    page = client.get(find_link(deliver()[-1]))
+    client.post(page["Location"], {"password1": OTHER_PASSWORD})
+
+    assert post_login(client, alice.email, OTHER_PASSWORD).status_code == 302
+
+
+def test_sign_in_notes_when_it_was(client: Client, alice: User) -> None:
+    assert alice.last_login is None
+    post_login(client, alice.email)
+    alice.refresh_from_db()
+    assert alice.last_login == Event.objects.get(action="login.succeeded").occurred_at
+
+
+def test_sign_in_of_somebody_deleted_meanwhile_is_refused(alice: User) -> None:
+    User.objects.filter(pk=alice.pk).delete()
+    request = RequestFactory().get("/")
+    request.session = SessionStore()
+    with pytest.raises(User.DoesNotExist):
+        login(request, alice, backend="accounts.adapter.SignInBackend")
+    assert not Event.objects.filter(action="login.succeeded").exists()
+
+
+@pytest.mark.skipif(
+    connection.vendor != "postgresql" or not settings.REDIS_URL,
+    reason="SQLite and files take several steps for one of these",
+)
+def test_sign_in_asks_its_stores_seldom(
+    acme: Company, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside its hash a sign-in costs its round trips (docs/performance.md)."""
+    sent: list[object] = []
+    send = RedisConnection.send_packed_command
+
+    def noting(self: RedisConnection, command: object, *args: object, **options: object) -> None:
+        sent.append(command)
+        send(self, command, *args, **options)  # type: ignore[no-untyped-call]
+
+    post_login(Client(), bob.email)  # what a process keeps is there now
+    monkeypatch.setattr(RedisConnection, "send_packed_command", noting)
+    browser = Client()
+    with CaptureQueriesContext(connection) as queries:
+        browser.get("/login/")
+    assert (len(queries), len(sent)) == (0, 0)
+    with CaptureQueriesContext(connection) as queries:
+        assert post_login(browser, bob.email).status_code == 302
+    # The person, their factors, the event, the companies that may read it, the session.
+    assert len(sent) == 3
+    assert len([each for each in queries if "SAVEPOINT" not in each["sql"]]) == 5

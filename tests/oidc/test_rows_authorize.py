@@ -8,15 +8,18 @@ from urllib.parse import parse_qs, urlsplit
 import jwt
 import pytest
 import time_machine
+from allauth.account.models import EmailAddress
+from django.conf import settings
 from django.test import Client
 from oidc_provider.models import UserConsent
 
-from accounts.models import User
+from accounts.models import Session, User
 from auditlog.models import Event
 from companies.models import Company
 from oidc.models import Grant
 from oidc.operations.clients import disable_client
 from services.models import Seat, Service
+from tests.accounts.pages import enrol, post_login
 from tests.factories.companies import SYSTEM
 from tests.oidc.conftest import MakeRelyingParty, make_key_values
 from tests.oidc.relying_party import RelyingParty, basic, read_answer
@@ -436,3 +439,45 @@ def test_sign_in_page_may_submit_on_to_the_asking_client(rp: RelyingParty) -> No
 
 def test_basic_helper_encodes_as_the_rfc_says() -> None:
     assert basic("a:b", "c d") == "Basic YSUzQWI6Yytk"
+
+
+@pytest.mark.parametrize("step", ["/login/code/", "/login/verify/"])
+def test_later_step_of_a_sign_in_may_submit_on_to_the_asking_client(
+    rp: RelyingParty, bob: User, step: str
+) -> None:
+    """Their addresses don't say where the sign-in leads; the form with a fault has to know too."""
+    rp.browser.logout()
+    if step == "/login/code/":
+        enrol(bob)
+    else:
+        EmailAddress.objects.filter(user=bob).update(verified=False)
+    following = follow_next(rp.authorize())
+
+    asked = post_login(rp.browser, bob.email, next=following)
+    assert asked.headers["Location"] == step
+    for page in (rp.browser.get(step), rp.browser.post(step, {"code": "000000"})):
+        assert page.status_code in {200, 422}
+        assert "form-action 'self' http://localhost:8002;" in _policy_of(page)
+
+
+def test_sign_in_under_way_to_nowhere_trusts_no_address(rp: RelyingParty, bob: User) -> None:
+    rp.browser.logout()
+    enrol(bob)
+    wanted = "/oidc/authorize?client_id=x&redirect_uri=https://evil.example/"
+
+    assert post_login(rp.browser, bob.email, next=wanted).headers["Location"] == "/login/code/"
+    assert "form-action 'self';" in _policy_of(rp.browser.get("/login/code/"))
+
+
+def test_asking_to_sign_in_keeps_nothing_for_a_stranger(rp: RelyingParty) -> None:
+    rp.browser.logout()
+    rp.browser.cookies.clear()
+
+    page = rp.browser.get(rp.authorize().headers["Location"])
+    assert page.status_code == 200
+    assert settings.SESSION_COOKIE_NAME not in rp.browser.cookies
+    assert not Session.objects.exists()
+
+
+def _policy_of(page: Any) -> str:
+    return f"{page.headers['Content-Security-Policy']};"
