@@ -34,6 +34,7 @@ from accounts.queries import (
     find_session,
     get_session_ref,
     has_fresh_proof,
+    is_session_key,
     last_proof,
     list_factors,
     list_people_signing_in,
@@ -62,8 +63,7 @@ class SessionStore(DatabaseSessionStore):
 
     def load(self) -> dict[str, Any]:
         key = self.session_key or ""
-        # A cookie may hold anything, NUL included; our keys are letters and digits.
-        row = find_session(key, at=timezone.now()) if key.isascii() and key.isalnum() else None
+        row = find_session(key, at=timezone.now()) if is_session_key(key) else None
         if row is None:
             self._session_key = None
             return {}
@@ -79,6 +79,16 @@ class SessionStore(DatabaseSessionStore):
         self._get_session(no_load=True)  # type: ignore[attr-defined]  # Django's own seam
         self._has_row = False
         self.modified = True
+
+    def take(self, row: Session) -> None:
+        """Take its content from a row that was read along with something else."""
+        self.seen_at = row.seen_at
+        self._session_cache = self.decode(row.session_data)
+
+    def store(self) -> None:
+        """Write it if its key is new; otherwise the row is there already."""
+        if not self._has_row:
+            self.save()
 
     def save(self, must_create: bool = False) -> None:  # noqa: FBT001, FBT002 (Django's signature)
         """Write it by one statement, where Django's own takes three.

@@ -1,24 +1,29 @@
 """The request as views of a signed-in person know it, and the door to signing up."""
 
 from datetime import timedelta
-from typing import cast
+from importlib import import_module
+from typing import Any, cast
 
 from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 from django.utils.functional import Promise
 
-from accounts.models import User
+from accounts.models import Session, User
+from accounts.operations import touch_session
 from accounts.queries import get_authentication, has_fresh_proof, has_totp
 from auditlog.actors import Actor
 from vop.lib.http import PlatformRequest, client_ip
 
 SECOND_FACTOR_NEXT = "vop_second_factor_next"  # in the session: where setting one up leads to
 KEPT = "vop_kept_request"  # in the session: what was sent before a proof was asked for
+SEEN_EVERY = timedelta(minutes=5)
 PROOF_IS_FRESH_FOR = timedelta(minutes=10)
 SIGN_UP = "vop_sign_up"  # the key in the session of an opened invitation
 
@@ -49,6 +54,41 @@ def build_actor(request: HttpRequest, user: User | None) -> Actor:
         return Actor.anonymous(ip=ip, user_agent=user_agent, request_id=request_id)
     kind = "staff" if user.is_staff and request.path.startswith("/admin/") else "person"
     return Actor(kind, str(user.pk), user.display_name, ip, user_agent, request_id)
+
+
+def recognize(request: AnyRequest, row: Session) -> bool:
+    """Give a request that no middleware saw the session of a row, its person, and the actor.
+
+    Only where Django's own check (django.contrib.auth.get_user) would say yes without more ado;
+    else the request is left as it was, for that check to decide.
+    """
+    person = row.user
+    store = import_module(settings.SESSION_ENGINE).SessionStore(row.session_key)
+    store.take(row)
+    backends = [store.get(BACKEND_SESSION_KEY)]
+    if person is None or not person.is_active or backends != settings.AUTHENTICATION_BACKENDS:
+        return False
+    if store.get(SESSION_KEY) != str(person.pk) or not constant_time_compare(
+        store.get(HASH_SESSION_KEY, ""), person.get_session_auth_hash()
+    ):
+        return False
+    request.session, request.user = store, person
+    request.actor = build_actor(request, person)
+    return True
+
+
+def store_session(request: HttpRequest) -> None:
+    """Write a session that got a new key in this very request, for what is to rest on its row."""
+    cast("Any", request.session).store()  # ours, see accounts.adapter
+
+
+def note_seen(request: AnyRequest) -> None:
+    """Keep "last seen" of a session right to a few minutes without a write per request."""
+    session = cast("Any", request.session)  # ours, see accounts.adapter
+    if session.seen_at is None or request.now - session.seen_at < SEEN_EVERY:
+        return
+    if session.session_key and not session.modified:  # a modified one is saved anyway
+        touch_session(session_key=session.session_key, now=request.now)
 
 
 def instant_of(request: HttpRequest) -> PlatformRequest:

@@ -150,9 +150,31 @@ _SESSION = Query(
 )
 
 
+_PERSON_FIELDS = (
+    "sub", "email", "full_name", "language", "password", "is_active", "is_staff",
+)  # fmt: skip
 _ACTIVE_PERSON = Query(
     lambda: User.objects.filter(pk=Parameter("key", UUIDField()), is_active=True)
 )
+
+
+# A session with its person, to be read along with what a request is about.
+SESSION_OF_PERSON: Query[Session] = Query(
+    lambda: (
+        Session.of_people.filter(
+            session_key=Parameter("key", CharField()),
+            expire_date__gt=Parameter("at", DateTimeField()),
+            user__is_active=True,
+        )
+        .select_related("user")
+        .only("session_data", "seen_at", *(f"user__{name}" for name in _PERSON_FIELDS))
+    )
+)
+
+
+def is_session_key(text: str) -> bool:
+    """Tell whether it looks like a key: a cookie may hold anything, NUL included."""
+    return text.isascii() and text.isalnum()
 
 
 def find_active_person(key: uuid.UUID) -> User | None:

@@ -103,6 +103,8 @@ def is_on_the_way(text: str, parameters: Mapping[str, str]) -> bool:
 
 
 def _read_mark(text: str, parameters: Mapping[str, str], seconds: int) -> int:
+    if not text:
+        return 0
     try:
         second, fingerprint = signing.loads(text, salt=_FRESH_SALT, max_age=seconds)
     except (signing.BadSignature, TypeError, ValueError):

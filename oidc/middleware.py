@@ -20,11 +20,14 @@ from vop.lib.crypto import digest
 from vop.lib.http import PlatformRequest
 
 _FOUND = 302
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponse | None]
 
 
 class EndpointMiddleware:
-    """Call protocol endpoints before sessions, CSRF, locale and messages: they need none."""
+    """Call protocol endpoints before sessions, CSRF, locale and messages: they need none.
+
+    A page that can sometimes answer without these (`at_once`) is asked here first, too.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -34,7 +37,8 @@ class EndpointMiddleware:
         if view is None:
             return self.get_response(request)
         with structlog.contextvars.bound_contextvars(request_id=request.request_id):
-            return view(request)
+            response = view(request)
+        return self.get_response(request) if response is None else response
 
 
 class ProviderMiddleware:
@@ -70,13 +74,17 @@ class ProviderMiddleware:
 def _list_endpoints() -> Mapping[str, View]:
     # By name, not by import: the files of a room that answer requests don't know each other.
     patterns: list[Any] = get_resolver("oidc.urls").url_patterns
-    return {
-        f"/{pattern.pattern}": pattern.callback
+    found = {
+        f"/{pattern.pattern}": _choose_early(pattern.callback)
         for pattern in patterns
-        if isinstance(pattern, URLPattern)
-        and isinstance(pattern.pattern, RoutePattern)
-        and getattr(pattern.callback, "is_provider_endpoint", False)
+        if isinstance(pattern, URLPattern) and isinstance(pattern.pattern, RoutePattern)
     }
+    return {path: view for path, view in found.items() if view is not None}
+
+
+def _choose_early(view: Any) -> View | None:
+    early: View | None = getattr(view, "at_once", None)
+    return view if getattr(view, "is_provider_endpoint", False) else early
 
 
 def _read_locales(request: HttpRequest) -> str:

@@ -21,7 +21,8 @@ from django.db.models import (
 )
 from oidc_provider.models import UserConsent
 
-from accounts.models import User
+from accounts.models import Session, User
+from accounts.queries import SESSION_OF_PERSON
 from companies.models import SESSION_MINUTES, Assignment, Company, Membership
 from companies.queries import get_lent_workplace, list_workplaces
 from oidc.models import (
@@ -84,6 +85,27 @@ _CLIENT = Query(
 def find_client(client_id: str) -> ClientProfile | None:
     """Return an enabled client with its service, or nothing."""
     return _CLIENT.first(client_id=client_id)
+
+
+_ASKING_CLIENT = Query(
+    lambda: (
+        ClientProfile.objects.filter(client__client_id=_CLIENT_ID, disabled_at=None)
+        .select_related("client", "service")
+        .only(*_PROFILE_FIELDS, *_of("client", _LIBRARY_FIELDS), *_of("service", _SERVICE_FIELDS))
+    )
+)
+_SESSION_AND_CLIENT = Together(SESSION_OF_PERSON, _ASKING_CLIENT)
+
+
+def find_session_and_client(
+    key: str, client_id: str, *, at: datetime
+) -> tuple[Session, ClientProfile] | None:
+    """Return a session that hasn't run out, with its person, and an enabled client; or nothing.
+
+    By one statement. That the session proves its person is for `accounts.http.recognize` to say.
+    """
+    found = _SESSION_AND_CLIENT.first(key=key, client_id=client_id, at=at)
+    return (found[0], found[1][0]) if found and found[1] else None
 
 
 def _build_client_with_secrets() -> "QuerySet[ClientProfile]":

@@ -16,7 +16,7 @@ from accounts.models import User
 from companies.models import Company, Permission
 from companies.queries import list_people_who_may
 from oidc.forms import Pending
-from oidc.http import allow_form_target
+from oidc.http import NO_STORE, allow_form_target
 from oidc.operations.keys import get_signer
 from oidc.protocol.errors import AuthorizationError, UnusableRequestError
 from oidc.protocol.jose import sign
@@ -68,9 +68,8 @@ def answer_client(visit: Visit, parameters: Mapping[str, str]) -> HttpResponse:
         return _show(visit, "oidc/form_post.html", context)
     # 303 after a form, so that the browser never posts a person's answer on to the client.
     status = 303 if visit.request.method == "POST" else 302
-    response: HttpResponse = HttpResponseRedirect(put_on(address.redirect_uri, full), status=status)
-    add_never_cache_headers(response)
-    return response
+    target = put_on(address.redirect_uri, full)
+    return HttpResponseRedirect(target, status=status, headers=NO_STORE)
 
 
 def _sign(visit: Visit, parameters: Mapping[str, str]) -> str:

@@ -6,13 +6,16 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypeAlias, TypeVar, cast
 
+import structlog
+from django.conf import settings
 from django.contrib.auth import logout
+from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts.http import AnyRequest, signed_in_user
-from accounts.queries import get_session_ref
+from accounts.http import AnyRequest, note_seen, recognize, signed_in_user
+from accounts.queries import get_session_ref, is_session_key
 from oidc.forms import (
     FRESH_PARAMETER,
     AnswerForm,
@@ -29,10 +32,13 @@ from oidc.protocol.errors import AuthorizationError, ProtocolError, UnusableRequ
 from oidc.protocol.parameters import read_once
 from oidc.protocol.pushed import is_pushed, open_pushed_request
 from oidc.protocol.step_up import UNMET
+from oidc.queries import find_session_and_client
 from oidc.views import answers
-from oidc.views.flow import ask_to_sign_in, proceed
+from oidc.views.flow import ask_to_sign_in, proceed, proceed_at_once
 from oidc.views.step_up import begin_set_up
 from oidc.views.visits import Visit, open_visit
+from vop.lib.http import log_request
+from vop.lib.logs import DATABASE_AWAY
 
 F = TypeVar("F", bound=AnswerForm)
 View: TypeAlias = Callable[[HttpRequest], HttpResponse]
@@ -65,6 +71,43 @@ def authorize(request: HttpRequest) -> HttpResponse:
     except UnusableRequestError as error:
         return answers.show_unusable(request, error)
     return proceed(cast("AnyRequest", request), pending, problem=problem)
+
+
+def authorize_at_once(request: AnyRequest) -> HttpResponse | None:
+    """Answer a signed-in browser that needs no page, ahead of all that pages need (ADR 12).
+
+    Nothing has happened when this returns nothing: then the request goes on to `authorize`.
+    """
+    key = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
+    if request.method != "GET" or not is_session_key(key):
+        return None
+    try:
+        return _answer_at_once(request, key)
+    except (SuspiciousOperation, UnusableRequestError, *DATABASE_AWAY):
+        return None  # the long way comes upon it again, and has the page that says so
+
+
+authorize.at_once = authorize_at_once  # type: ignore[attr-defined]  # for oidc.middleware
+
+
+def _answer_at_once(request: AnyRequest, session_key: str) -> HttpResponse | None:
+    request.get_host()  # refuses hosts that aren't ours, as for every page
+    pending, problem = _read_request(request.GET)
+    client_id = pending.parameters.get("client_id")
+    if problem is not None or client_id is None:
+        return None
+    found = find_session_and_client(session_key, client_id, at=request.now)
+    if found is None or not recognize(request, found[0]):
+        return None
+    is_back = is_on_the_way(request.GET.get(FRESH_PARAMETER, ""), pending.parameters)
+    pending = _open_pushed(pending, request.now, is_back=is_back)
+    with structlog.contextvars.bound_contextvars(user_id=str(request.user.pk)):
+        response = proceed_at_once(request, pending, found[1])
+        if response is not None:
+            note_seen(request)
+            response.headers["Vary"], response.headers["Content-Length"] = "Cookie", "0"
+            log_request(request, response)
+    return response
 
 
 @answered_on_the_way

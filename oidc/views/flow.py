@@ -19,9 +19,8 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpResponse
 from django.urls import reverse
 
-from accounts.http import AnyRequest, is_address
+from accounts.http import AnyRequest, is_address, store_session
 from accounts.operations import SessionGoneError
-from companies.http import read_proof
 from companies.models import Company
 from oidc.forms import Pending
 from oidc.models import ClientProfile
@@ -158,10 +157,9 @@ def _decide_access(
     if place is None:
         no_access = NoAccess(Refusal.NOT_A_MEMBER)
         return partial(_refuse, visit, question, person, None, no_access)
-    company, proof, now = place.company, read_proof(visit.request), visit.request.now
-    decision = access_in_session(
-        person.user, company, visit.client.service, proof, now, basis=place.basis
-    )
+    company, service, now = place.company, visit.client.service, visit.request.now
+    proof = person.prove_from(visit.request.actor.ip)
+    decision = access_in_session(person.user, company, service, proof, now, basis=place.basis)
     if isinstance(decision, NoAccess):
         way_on = lead_to_company_proof(visit, question, person, company, decision.reason)
         return way_on or partial(_refuse, visit, question, person, company, decision)
@@ -203,6 +201,7 @@ def _grant(visit: Visit, wanted: Grantable) -> HttpResponse:
             actor=visit.request.actor,
             now=visit.request.now,
         )
+    store_session(visit.request)
     try:
         code = _get_code(visit, wanted)
     except SessionGoneError:  # signed out in another tab, this very moment

@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from accounts.http import AnyRequest, signed_in_user
 from accounts.models import User
+from companies.models import Proof
 from oidc.forms import FRESH_PARAMETER, Pending, sign_fresh_from
 from oidc.http import read_session, speak_as_asked
 from oidc.models import ClientProfile
@@ -60,6 +61,10 @@ class Person:
 
     user: User
     session: SessionFacts
+
+    def prove_from(self, ip: str) -> Proof:
+        """Return what is known of the session, used from an address."""
+        return Proof(self.session.auth_time, "mfa" in self.session.amr, ip)
 
 
 def open_visit(

@@ -32,9 +32,9 @@ def test_sign_in_to_a_service(
     service: RelyingParty, acme: Company, django_assert_num_queries: Counted
 ) -> None:
     service.get_tokens()  # what a process keeps is there now
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(3):
         service.get_code(company=str(acme.pk))
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(3):
         code = service.get_code()
     with django_assert_num_queries(3):
         assert service.redeem(code).status_code == 200
