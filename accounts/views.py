@@ -55,6 +55,13 @@ _SIGN_INS_A_MINUTE = 30  # from one address
 SECURITY_TXT_LIVES = timedelta(days=180)
 
 
+class SignInView(account.LoginView):
+    """The library's sign-in, without addresses of other ways in: the page names none of them."""
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return cast("dict[str, Any]", super(account.LoginView, self).get_context_data(**kwargs))
+
+
 def _form_page(view: View) -> View:
     """Answer 422 when a form has faults, and 429 when it was tried too often."""
 
@@ -131,7 +138,7 @@ def _lead_on(view: View) -> View:
     return wrapper
 
 
-sign_in = _throttled(_form_page(account.login))
+sign_in = _throttled(_form_page(SignInView.as_view()))
 second_step = _change_page(mfa.authenticate)
 sign_out = account.logout
 deactivated = account.account_inactive

@@ -9,7 +9,7 @@ from django.forms.renderers import TemplatesSetting
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext_lazy, gettext_noop
+from django.utils.translation import gettext, gettext_lazy, gettext_noop
 
 # Django's own complaints. Standing here they get a translation of ours, which goes before Django's
 # stiff one; nobody reads the tuple.
@@ -59,7 +59,7 @@ class FormRenderer(TemplatesSetting):
     """Renders `{{ form }}` with the house's components: summary of errors, labels, help, inputs.
 
     The plain inputs are written here as Django's templates of them do, which take some ten times as
-    long: two included templates for each option.
+    long: two included templates for each option. So is a field without faults.
     """
 
     form_template_name = "components/form.html"
@@ -72,10 +72,47 @@ class FormRenderer(TemplatesSetting):
         request: HttpRequest | None = None,
     ) -> SafeString:
         """Draw a widget, or another template of a form."""
+        if template_name == self.field_template_name and _is_plain(context["field"]):
+            return _draw_field(context["field"])
         draw = _DRAWN.get(template_name)
         if draw is not None:
             return draw(context["widget"])
         return SafeString(super().render(template_name, context, request))
+
+
+def _is_plain(field: forms.BoundField) -> bool:
+    """Tell whether a field is its label above its input, and nobody complained."""
+    return not (field.errors or field.use_fieldset or field.widget_type == "checkbox")
+
+
+def _draw_field(field: forms.BoundField) -> SafeString:
+    kind = field.widget_type
+    drawn = SafeString(field)
+    if kind == "password":
+        drawn = format_html(
+            '<div class="password" data-password data-show="{}" data-hide="{}">{}</div>',
+            gettext("Show"),
+            gettext("Hide"),
+            drawn,
+        )
+    return format_html(
+        '<div class="field field-{} "><label class="label" for="{}">{}{}</label>{}{}</div>',
+        kind,
+        field.id_for_label,
+        field.label,
+        ""
+        if field.field.required
+        else format_html(' <span class="optional">({})</span>', gettext("optional")),
+        _draw_help(field),
+        drawn,
+    )
+
+
+def _draw_help(field: forms.BoundField) -> SafeString:
+    if not field.help_text:
+        return SafeString("")
+    name = format_html('id="{}_helptext"', field.auto_id) if field.auto_id else ""
+    return format_html('<div class="help" {}>{}</div>', name, SafeString(field.help_text))
 
 
 def _draw_input(widget: Mapping[str, Any]) -> SafeString:
