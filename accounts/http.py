@@ -48,7 +48,7 @@ def signed_in_user(request: HttpRequest) -> User | None:
 def build_actor(request: HttpRequest, user: User | None) -> Actor:
     """Tell who makes a request and from where; staff acting in the admin are named as staff."""
     ip = client_ip(request, trusted_proxies=settings.TRUSTED_PROXY_COUNT)
-    user_agent = request.headers.get("User-Agent", "")
+    user_agent = request.META.get("HTTP_USER_AGENT", "")  # `headers` would read all of them
     request_id = getattr(request, "request_id", "")
     if user is None:
         return Actor.anonymous(ip=ip, user_agent=user_agent, request_id=request_id)

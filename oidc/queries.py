@@ -91,7 +91,11 @@ _ASKING_CLIENT = Query(
     lambda: (
         ClientProfile.objects.filter(client__client_id=_CLIENT_ID, disabled_at=None)
         .select_related("client", "service")
-        .only(*_PROFILE_FIELDS, *_of("client", _LIBRARY_FIELDS), *_of("service", _SERVICE_FIELDS))
+        .only(
+            *(name for name in _PROFILE_FIELDS if name not in {"jwks", "jwks_uri"}),
+            *_of("client", _LIBRARY_FIELDS),
+            *_of("service", _SERVICE_FIELDS),
+        )
     )
 )
 _SESSION_AND_CLIENT = Together(SESSION_OF_PERSON, _ASKING_CLIENT)
