@@ -28,7 +28,7 @@ from auditlog.operations import Entry, audit, audit_each, describe_event
 from vop.lib.crypto import reseal
 from vop.lib.db import in_use_case, step, use_case
 from vop.lib.errors import DomainError
-from vop.lib.statements import Lock, Parameter, Update, write
+from vop.lib.statements import Found, Parameter, Update, write
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -306,7 +306,7 @@ def end_other_sessions(*, user: User, keep: str, actor: Actor, now: datetime) ->
 
 
 # Keeps a session from ending before a transaction does, so that its end finds what it made.
-SESSION_HELD = Lock(
+SESSION_HELD = Found(
     lambda: (
         Session.objects.filter(ref=Parameter("session_ref", UUIDField()))
         .select_for_update(of=("self",), no_key=True)

@@ -30,7 +30,7 @@ from django.views.decorators.csrf import csrf_exempt
 from accounts.queries import get_authentication, get_session_ref
 from auditlog.actors import Actor
 from oidc.models import ClientProfile
-from oidc.operations.authentication import authenticate_client
+from oidc.operations.authentication import authenticate_client, recall_client
 from oidc.operations.grants import SessionFacts
 from oidc.operations.proofs import spend_proof
 from oidc.protocol.client_auth import read_credentials
@@ -39,7 +39,7 @@ from oidc.protocol.errors import ProtocolError, invalid_client
 from oidc.protocol.locales import choose_language
 from oidc.protocol.parameters import read_once
 from oidc.protocol.redirects import origin_of
-from oidc.queries import KnownClient, is_allowed_origin
+from oidc.queries import Caller, ClientChangedError, is_allowed_origin
 from vop.lib.crypto import digest
 from vop.lib.http import PlatformRequest, client_ip
 
@@ -118,7 +118,32 @@ def read_form(request: HttpRequest) -> Mapping[str, str]:
     return read_once(form)
 
 
-def identify_client(request: PlatformRequest, parameters: Mapping[str, str]) -> KnownClient:
+def answer_client(
+    request: PlatformRequest,
+    parameters: Mapping[str, str],
+    answer: Callable[[Caller], HttpResponse],
+) -> HttpResponse:
+    """Answer a client that is remembered, if it is and still as it was; otherwise identify it.
+
+    A refusal is only final if what it rests on is known to stand: else all is asked anew. A proof
+    of a key (RFC 9449) can be shown once, so that its request can't be asked about twice.
+
+    Raises: ProtocolError.
+    """
+    shown = read_credentials(request.META.get("HTTP_AUTHORIZATION", ""), parameters)
+    caller = None if "HTTP_DPOP" in request.META else recall_client(shown)
+    if caller is not None:
+        try:
+            return answer(caller)
+        except ClientChangedError:
+            pass
+        except ProtocolError:
+            if caller.is_confirmed:
+                raise
+    return answer(identify_client(request, parameters))
+
+
+def identify_client(request: PlatformRequest, parameters: Mapping[str, str]) -> Caller:
     """Return the client that makes a request; too many failures are told to slow down.
 
     A secret has 256 random bits, so guessing is hopeless with or without a limit: the limit
@@ -138,7 +163,7 @@ def identify_client(request: PlatformRequest, parameters: Mapping[str, str]) -> 
 
 
 @contextmanager
-def throttle_refusals(request: PlatformRequest, client: ClientProfile) -> Iterator[None]:
+def throttle_refusals(request: PlatformRequest, caller: Caller) -> Iterator[None]:
     """Slow down who shows one wrong code or token after the other.
 
     A public client has no proof, so that anybody can be it: its requests are stopped ahead, the
@@ -146,12 +171,15 @@ def throttle_refusals(request: PlatformRequest, client: ClientProfile) -> Iterat
 
     Raises: ProtocolError.
     """
+    client = caller.profile
     name = client.client_id_text
     if client.is_public and cache.get(_name("refused", request, name), 0) > _MAX_REFUSALS:
         raise _slow_down(ProtocolError("temporarily_unavailable"))
     try:
         yield
     except ProtocolError as error:
+        if not caller.is_confirmed:  # then it isn't the last word
+            raise
         if _count("refused", request, name) > _MAX_REFUSALS:
             raise _slow_down(error) from error
         raise

@@ -1,7 +1,7 @@
 """Reading clients, grants and keys. The token endpoint lives on these: one statement each."""
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -17,6 +17,7 @@ from django.db.models import (
     OuterRef,
     Q,
     QuerySet,
+    Subquery,
     UUIDField,
 )
 from oidc_provider.models import UserConsent
@@ -28,6 +29,7 @@ from companies.queries import get_lent_workplace, list_workplaces
 from oidc.models import (
     AccessToken,
     ClientProfile,
+    ClientSecret,
     Grant,
     MachineToken,
     PushedRequest,
@@ -37,7 +39,7 @@ from oidc.models import (
 from services.access import BASIS, MACHINE_BASIS, Basis, MachineBasis, read_basis
 from services.models import Service
 from services.queries import has_ground
-from vop.lib.statements import Parameter, Query, Together
+from vop.lib.statements import Parameter, Query, RowVersion, Together
 
 R = TypeVar("R")
 IN_DOUBT_AT_ONCE = 500
@@ -127,6 +129,25 @@ def _build_client_with_secrets() -> "QuerySet[ClientProfile]":
         )
         .annotate(secret=FilteredRelation("secrets", condition=in_force))
         .annotate(secret_digest=F("secret__digest"), company_id=F("machine_company_id"))
+        .annotate(
+            version=RowVersion("auth_method", "client__name", "service__name", "secret__digest")
+        )
+    )
+
+
+def list_unchanged_secrets() -> "QuerySet[Any]":
+    """Build a query for a secret in force with the `version` of all that was read beside it.
+
+    Parameters: `at` and `secret`, its digest.
+    """
+    return (
+        ClientSecret.objects.in_force(_AT)
+        .filter(digest=Parameter("secret", CharField()))
+        .annotate(
+            version=RowVersion(
+                "client__auth_method", "client__client__name", "client__service__name", "digest"
+            )
+        )
     )
 
 
@@ -135,10 +156,13 @@ _KNOWN_CLIENT = Together(Query(_build_client_with_secrets), MACHINE_BASIS)
 
 @dataclass(frozen=True, slots=True)
 class KnownClient:
-    """An enabled client, the digests of the secrets that hold, and what a machine may rest on."""
+    """An enabled client, its secrets that hold, and what a machine may rest on.
+
+    Each secret is known by its digest, with the version of all that was read beside it.
+    """
 
     profile: ClientProfile
-    secret_digests: Collection[str]
+    secrets: Mapping[str, str]
     machine_basis: MachineBasis
 
 
@@ -148,8 +172,52 @@ def find_known_client(client_id: str, *, at: datetime) -> KnownClient | None:
     if not rows:
         return None
     profile, machine_basis = rows[0]
-    digests = {row.secret_digest for row, _basis in rows if row.secret_digest is not None}
-    return KnownClient(profile, digests, machine_basis)
+    secrets = {row.secret_digest: row.version for row, _ in rows if row.secret_digest is not None}
+    return KnownClient(profile, secrets, machine_basis)
+
+
+@dataclass(slots=True)
+class Caller:
+    """The client that makes a request, and whether all that was read of it stands for certain.
+
+    A process remembers clients. The statement that answers a request also says, by the digest of
+    the `secret` that was shown, which version of the client it found.
+    """
+
+    known: KnownClient
+    secret: str = ""
+    is_confirmed: bool = True
+
+    @property
+    def profile(self) -> ClientProfile:
+        """The client itself."""
+        return self.known.profile
+
+    def confirm(self, version: str | None) -> None:
+        """Compare what is remembered with what a statement found.
+
+        Raises: ClientChangedError.
+        """
+        if not self.is_confirmed and version != self.known.secrets[self.secret]:
+            raise ClientChangedError
+        self.is_confirmed = True
+
+
+_UNCHANGED_SECRET = Query(lambda: list_unchanged_secrets().values_list("version"))
+
+
+def confirm_caller(caller: Caller, *, at: datetime) -> None:
+    """Ask whether what is remembered of a client still stands, where no other statement tells.
+
+    Raises: ClientChangedError.
+    """
+    if not caller.is_confirmed:
+        (version,) = _UNCHANGED_SECRET.first(at=at, secret=caller.secret) or (None,)
+        caller.confirm(version)
+
+
+class ClientChangedError(Exception):
+    """What is remembered of a client does not stand any more: read it anew."""
 
 
 def list_signing_keys(*, at: datetime) -> Sequence[SigningKey]:
@@ -157,6 +225,7 @@ def list_signing_keys(*, at: datetime) -> Sequence[SigningKey]:
     return list(SigningKey.objects.published(at).newest_first())
 
 
+_CALLER_VERSION = Subquery(list_unchanged_secrets().values("version"))
 # `person_id`, `company_id` and `service_id` name whose access to what is asked for with them, see
 # services.access.BASIS.
 _GRANT_OF_CODE = Query(
@@ -169,7 +238,11 @@ _GRANT_OF_CODE = Query(
             *_of("user", _PERSON_FIELDS),
             *_of("company", _COMPANY_FIELDS),
         )
-        .annotate(person_id=F("user_id"), service_id=F("client__service_id"))
+        .annotate(
+            person_id=F("user_id"),
+            service_id=F("client__service_id"),
+            caller_version=_CALLER_VERSION,
+        )
     )
 )
 _REFRESH_TOKEN = Query(
@@ -186,11 +259,14 @@ _REFRESH_TOKEN = Query(
             person_id=F("grant__user_id"),
             company_id=F("grant__company_id"),
             service_id=F("grant__client__service_id"),
+            caller_version=_CALLER_VERSION,
         )
     )
 )
-_ACCESS_TOKEN = Query(
-    lambda: (
+
+
+def _build_access_token() -> "QuerySet[AccessToken]":
+    return (
         AccessToken.objects.filter(digest=_DIGEST)
         .select_related("grant__user", "grant__company", "grant__client__service")
         .only(
@@ -214,20 +290,34 @@ _ACCESS_TOKEN = Query(
             ),
         )
     )
-)
+
+
 _GRANT_OF_CODE_WITH_BASIS = Together(_GRANT_OF_CODE, BASIS)
 _REFRESH_TOKEN_WITH_BASIS = Together(_REFRESH_TOKEN, BASIS)
-_ACCESS_TOKEN_WITH_BASIS = Together(_ACCESS_TOKEN, BASIS)
+_SHOWN_TOKEN = Together(Query(_build_access_token), BASIS)
+_ASKED_TOKEN = Together(
+    Query(lambda: _build_access_token().annotate(caller_version=_CALLER_VERSION)), BASIS
+)
 
 
-def find_grant_of_code(code_digest: str, *, at: datetime) -> tuple[Grant, Basis] | None:
-    """Return the grant of a code, with person and company, and what their access rests on."""
-    return _with_basis(_GRANT_OF_CODE_WITH_BASIS.first(digest=code_digest, at=at), at)
+def find_grant_of_code(
+    code_digest: str, *, caller: Caller, at: datetime
+) -> tuple[Grant, Basis] | None:
+    """Return the grant of a code, with person and company, and what their access rests on.
+
+    Raises: ClientChangedError.
+    """
+    return _find_for(caller, _GRANT_OF_CODE_WITH_BASIS, code_digest, at)
 
 
-def find_refresh_token(digest: str, *, at: datetime) -> tuple[RefreshToken, Basis] | None:
-    """Return a refresh token with grant, person and company, and what their access rests on."""
-    return _with_basis(_REFRESH_TOKEN_WITH_BASIS.first(digest=digest, at=at), at)
+def find_refresh_token(
+    digest: str, *, caller: Caller, at: datetime
+) -> tuple[RefreshToken, Basis] | None:
+    """Return a refresh token with grant, person and company, and what their access rests on.
+
+    Raises: ClientChangedError.
+    """
+    return _find_for(caller, _REFRESH_TOKEN_WITH_BASIS, digest, at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,10 +329,28 @@ class ShownToken:
     is_email_verified: bool
 
 
-def find_access_token(digest: str, *, at: datetime) -> ShownToken | None:
-    """Return an access token with everything that decides whether it holds."""
-    found = _with_basis(_ACCESS_TOKEN_WITH_BASIS.first(digest=digest, at=at), at)
+def find_access_token(
+    digest: str, *, at: datetime, caller: Caller | None = None
+) -> ShownToken | None:
+    """Return an access token with everything that decides whether it holds.
+
+    Raises: ClientChangedError, when a client asks.
+    """
+    found = (
+        _find_for(caller, _ASKED_TOKEN, digest, at)
+        if caller
+        else _with_basis(_SHOWN_TOKEN.first(digest=digest, at=at), at)
+    )
     return ShownToken(*found, found[0].is_email_verified) if found else None
+
+
+def _find_for(
+    caller: Caller, query: "Together[Any, Any]", digest: str, at: datetime
+) -> tuple[Any, Basis] | None:
+    found = query.first(digest=digest, at=at, secret=caller.secret)
+    if found is not None:
+        caller.confirm(found[0].caller_version)
+    return _with_basis(found, at)
 
 
 def _with_basis(found: tuple[Any, list[Any]] | None, at: datetime) -> tuple[Any, Basis] | None:

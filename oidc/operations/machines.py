@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db.models import CharField, Exists, Model
 
 from auditlog.actors import Actor
 from auditlog.models import Event
@@ -14,33 +15,42 @@ from oidc.operations.grants import make_token
 from oidc.operations.tokens import TokenSet
 from oidc.protocol.errors import ProtocolError
 from oidc.protocol.metadata import SCOPES
-from services.access import MachineBasis, NoAccess, machine_access
+from oidc.queries import Caller, ClientChangedError, list_unchanged_secrets
+from services.access import NoAccess, find_unchanged_machine_basis, machine_access
 from vop.lib.crypto import digest
 from vop.lib.db import use_case
-from vop.lib.statements import new_row, write
+from vop.lib.statements import Found, Parameter, new_row, write
+
+_STANDS = Found(
+    lambda: (
+        list_unchanged_secrets()
+        .filter(Exists(find_unchanged_machine_basis()), version=Parameter("version", CharField()))
+        .values_list("pk")
+    )
+)
 
 
 def issue_machine_token(
     *,
-    client: ClientProfile,
+    caller: Caller,
     scope: str,
     actor: Actor,
     now: datetime,
     jkt: str = "",
-    basis: MachineBasis | None = None,
 ) -> TokenSet:
     """Give a machine a token for its company, as long as the company has the service.
 
-    The `basis` of that may have been read with the client, for the same instant.
-
-    Raises: ProtocolError.
+    Raises: ProtocolError, ClientChangedError.
     """
+    client, basis = caller.profile, caller.known.machine_basis
     company = client.machine_company
     if company is None:
         raise ProtocolError("unauthorized_client", "The client is bound to no company.")
     scopes = _choose_scopes(client, scope)
     access = machine_access(company, client.service, now, basis=basis)
     if isinstance(access, NoAccess):
+        if not caller.is_confirmed:
+            raise ClientChangedError
         _audit_denial(client, company, access, actor, now)
         raise ProtocolError("unauthorized_client", f"No access: {access.reason.value}.")
     token = make_token()
@@ -65,11 +75,34 @@ def issue_machine_token(
         target=client.service.ref,
         data={"client": client.client_id_text, "service": client.service.slug, "via": "machine"},
     )
-    write(row, *event)
+    _write(caller, row, *event, at=now)
     lasts = int((ends - now).total_seconds())
     return TokenSet(
         access_token=token, expires_in=lasts, scope=scope, id_token="", refresh_token="", jkt=jkt
     )
+
+
+def _write(caller: Caller, *rows: Model, at: datetime) -> None:
+    """Write a token, as long as what is remembered of its client and its access still stands."""
+    if caller.is_confirmed:
+        write(*rows)
+        return
+    client, grounds = caller.profile, caller.known.machine_basis
+    if len(grounds) > 1:  # one that overlaps the next: not worth a statement of its own
+        raise ClientChangedError
+    _until, basis_version = grounds[0]
+    is_done = write(
+        *rows,
+        when=_STANDS,
+        at=at,
+        secret=caller.secret,
+        version=caller.known.secrets[caller.secret],
+        company_id=client.machine_company_id,
+        service_id=client.service_id,
+        basis_version=basis_version,
+    )
+    if not is_done:
+        raise ClientChangedError
 
 
 def _choose_scopes(client: ClientProfile, wanted: str) -> frozenset[str]:

@@ -33,7 +33,7 @@ from oidc.protocol import jose
 from oidc.protocol.authorization import is_verifier_of
 from oidc.protocol.claims import build_id_token
 from oidc.protocol.errors import ProtocolError
-from oidc.queries import find_grant_of_code, find_refresh_token
+from oidc.queries import Caller, find_grant_of_code, find_refresh_token
 from services.access import Access, Basis
 from vop.lib.crypto import digest
 from vop.lib.db import step, use_case
@@ -86,7 +86,7 @@ class TokenSet:
 
 def redeem_code(
     *,
-    client: ClientProfile,
+    caller: Caller,
     code: str,
     redirect_uri: str,
     verifier: str | None,
@@ -96,9 +96,10 @@ def redeem_code(
 ) -> TokenSet:
     """Exchange a code for tokens, once.
 
-    Raises: ProtocolError.
+    Raises: ProtocolError, ClientChangedError.
     """
-    found = find_grant_of_code(digest(code), at=now)
+    client = caller.profile
+    found = find_grant_of_code(digest(code), caller=caller, at=now)
     if found is None or found[0].client_id != client.pk:
         raise _refuse("The code is unknown.")
     grant, basis = found
@@ -122,7 +123,7 @@ def redeem_code(
 
 def refresh_tokens(
     *,
-    client: ClientProfile,
+    caller: Caller,
     refresh_token: str,
     scope: str,
     actor: Actor,
@@ -131,9 +132,10 @@ def refresh_tokens(
 ) -> TokenSet:
     """Exchange a refresh token for newer tokens; it works once, unless the client is FAPI 2.0.
 
-    Raises: ProtocolError.
+    Raises: ProtocolError, ClientChangedError.
     """
-    found = find_refresh_token(digest(refresh_token), at=now)
+    client = caller.profile
+    found = find_refresh_token(digest(refresh_token), caller=caller, at=now)
     if found is None or found[0].grant.client_id != client.pk:
         raise _refuse("The refresh token is unknown.")
     token, basis = found
@@ -157,10 +159,10 @@ def refresh_tokens(
 
 
 @use_case
-def give_back_token(*, client: ClientProfile, token: str, actor: Actor, now: datetime) -> None:
+def give_back_token(*, caller: Caller, token: str, actor: Actor, now: datetime) -> None:
     """End a token for the client that has it; a refresh token takes its grant along (RFC 7009)."""
-    name = digest(token)
-    refresh = find_refresh_token(name, at=now)
+    client, name = caller.profile, digest(token)
+    refresh = find_refresh_token(name, caller=caller, at=now)
     if refresh is not None and refresh[0].grant.client_id == client.pk:
         _revoke(refresh[0].grant, RevocationReason.BY_CLIENT, actor, now)
         return

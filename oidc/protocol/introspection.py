@@ -13,18 +13,28 @@ from oidc.access import (
 )
 from oidc.models import ClientProfile, Grant, MachineToken, RefreshToken
 from oidc.protocol.claims import build_company_claims
-from oidc.queries import find_access_token, find_machine_token, find_refresh_token
+from oidc.queries import (
+    Caller,
+    confirm_caller,
+    find_access_token,
+    find_machine_token,
+    find_refresh_token,
+)
 from services.access import Access, Basis
 from vop.lib.crypto import digest
 
 _INACTIVE: Mapping[str, Any] = {"active": False}
 
 
-def describe_token(token: str, asker: ClientProfile, *, at: datetime) -> Mapping[str, Any]:
-    """Describe a token to its own client or another client of the same service; else: inactive."""
-    shown = find_access_token(digest(token), at=at)
+def describe_token(token: str, caller: Caller, *, at: datetime) -> Mapping[str, Any]:
+    """Describe a token to its own client or another client of the same service; else: inactive.
+
+    Raises: ClientChangedError.
+    """
+    asker = caller.profile
+    shown = find_access_token(digest(token), caller=caller, at=at)
     if shown is None:
-        return _describe_other(digest(token), asker, at)
+        return _describe_other(digest(token), caller, at)
     found, access = shown.token, get_access_of_token(shown, at=at)
     client = asker if found.grant.client_id == asker.pk else found.grant.client
     if access is None or client.service_id != asker.service_id:
@@ -39,12 +49,13 @@ def describe_token(token: str, asker: ClientProfile, *, at: datetime) -> Mapping
     }
 
 
-def _describe_other(name: str, asker: ClientProfile, at: datetime) -> Mapping[str, Any]:
-    refresh = find_refresh_token(name, at=at)
+def _describe_other(name: str, caller: Caller, at: datetime) -> Mapping[str, Any]:
+    refresh = find_refresh_token(name, caller=caller, at=at)
     if refresh is not None:
-        return _describe_refresh_token(*refresh, asker, at)
+        return _describe_refresh_token(*refresh, caller.profile, at)
+    confirm_caller(caller, at=at)
     machine = find_machine_token(name)
-    return _INACTIVE if machine is None else _describe_machine_token(machine, asker, at)
+    return _INACTIVE if machine is None else _describe_machine_token(machine, caller.profile, at)
 
 
 def _describe_machine_token(

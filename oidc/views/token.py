@@ -6,6 +6,7 @@ from django.http import HttpResponse
 
 from oidc.http import (
     allow_origin,
+    answer_client,
     client_actor,
     identify_client,
     json_response,
@@ -21,7 +22,7 @@ from oidc.protocol.dpop import invalid_proof
 from oidc.protocol.errors import ProtocolError, invalid_client
 from oidc.protocol.introspection import describe_token
 from oidc.protocol.parameters import need
-from oidc.queries import KnownClient
+from oidc.queries import Caller
 from vop.lib.http import PlatformRequest
 
 
@@ -29,79 +30,84 @@ from vop.lib.http import PlatformRequest
 def token(request: PlatformRequest) -> HttpResponse:
     parameters = read_form(request)
     grant_type = need(parameters, "grant_type")
-    known = identify_client(request, parameters)
-    client = known.profile
-    if grant_type not in _EXCHANGES:
-        raise ProtocolError("unsupported_grant_type")
-    if not client.may_use(grant_type):
-        raise ProtocolError("unauthorized_client", "The client may not use this grant type.")
-    with throttle_refusals(request, client):
-        jkt = read_proof(request)
-        if client.must_bind_tokens and not jkt:
-            raise invalid_proof("The client's tokens are bound to a key: send a proof.")
-        body = _EXCHANGES[grant_type](request, known, parameters, jkt).as_json()
-    return allow_origin(request, json_response(body), client)
+
+    def answer(caller: Caller) -> HttpResponse:
+        client = caller.profile
+        if grant_type not in _EXCHANGES:
+            raise ProtocolError("unsupported_grant_type")
+        if not client.may_use(grant_type):
+            raise ProtocolError("unauthorized_client", "The client may not use this grant type.")
+        with throttle_refusals(request, caller):
+            jkt = read_proof(request)
+            if client.must_bind_tokens and not jkt:
+                raise invalid_proof("The client's tokens are bound to a key: send a proof.")
+            body = _EXCHANGES[grant_type](request, caller, parameters, jkt).as_json()
+        return allow_origin(request, json_response(body), client)
+
+    return answer_client(request, parameters, answer)
 
 
 @provider_endpoint("POST")
 def introspect(request: PlatformRequest) -> HttpResponse:
     parameters = read_form(request)
-    client = identify_client(request, parameters).profile
-    if client.is_public:
-        raise invalid_client("Only a client that proves itself may ask about tokens.")
-    return json_response(describe_token(need(parameters, "token"), client, at=request.now))
+
+    def answer(caller: Caller) -> HttpResponse:
+        if caller.profile.is_public:
+            raise invalid_client("Only a client that proves itself may ask about tokens.")
+        return json_response(describe_token(need(parameters, "token"), caller, at=request.now))
+
+    return answer_client(request, parameters, answer)
 
 
 @provider_endpoint("POST", "OPTIONS")
 def revoke(request: PlatformRequest) -> HttpResponse:
     parameters = read_form(request)
-    client = identify_client(request, parameters).profile
+    caller = identify_client(request, parameters)
     give_back_token(
-        client=client,
+        caller=caller,
         token=need(parameters, "token"),
-        actor=client_actor(request, client),
+        actor=client_actor(request, caller.profile),
         now=request.now,
     )
     # An unknown token is as good as a revoked one (RFC 7009 2.2).
-    return allow_origin(request, json_response({}), client)
+    return allow_origin(request, json_response({}), caller.profile)
 
 
 def _redeem(
-    request: PlatformRequest, known: KnownClient, parameters: Mapping[str, str], jkt: str
+    request: PlatformRequest, caller: Caller, parameters: Mapping[str, str], jkt: str
 ) -> TokenSet:
     return redeem_code(
-        client=known.profile,
+        caller=caller,
         code=need(parameters, "code"),
         redirect_uri=need(parameters, "redirect_uri"),
         verifier=parameters.get("code_verifier"),
         jkt=jkt,
-        actor=client_actor(request, known.profile),
+        actor=client_actor(request, caller.profile),
         now=request.now,
     )
 
 
 def _refresh(
-    request: PlatformRequest, known: KnownClient, parameters: Mapping[str, str], jkt: str
+    request: PlatformRequest, caller: Caller, parameters: Mapping[str, str], jkt: str
 ) -> TokenSet:
     return refresh_tokens(
-        client=known.profile,
+        caller=caller,
         refresh_token=need(parameters, "refresh_token"),
         scope=parameters.get("scope", ""),
         jkt=jkt,
-        actor=client_actor(request, known.profile),
+        actor=client_actor(request, caller.profile),
         now=request.now,
     )
 
 
 def _give_to_machine(
-    request: PlatformRequest, known: KnownClient, parameters: Mapping[str, str], jkt: str
+    request: PlatformRequest, caller: Caller, parameters: Mapping[str, str], jkt: str
 ) -> TokenSet:
     return issue_machine_token(
-        client=known.profile,
-        basis=known.machine_basis,
+        caller=caller,
         jkt=jkt,
         scope=parameters.get("scope", ""),
-        actor=client_actor(request, known.profile),
+        actor=client_actor(request, caller.profile),
         now=request.now,
     )
 

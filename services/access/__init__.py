@@ -10,6 +10,7 @@ from services.access.decision import (
     access_in_session,
     effective_access,
     effective_access_to_each,
+    find_unchanged_machine_basis,
     machine_access,
 )
 from services.access.gates import (
@@ -36,6 +37,7 @@ __all__ = [
     "access_in_session",
     "effective_access",
     "effective_access_to_each",
+    "find_unchanged_machine_basis",
     "get_seat_for",
     "get_service_for",
     "get_subscribed_for",

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from django.db.models import DateTimeField, UUIDField
+from django.db.models import CharField, DateTimeField, QuerySet, UUIDField
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -29,7 +29,7 @@ from services.access.grounds import (
     find_basis,
 )
 from services.models import Entitlement, Service
-from vop.lib.statements import Parameter, Query
+from vop.lib.statements import Parameter, Query, RowVersion
 
 REFUSAL_TEXTS: Mapping[Refusal, str | Promise] = {
     Refusal.PERSON_DISABLED: _("Your account is disabled."),
@@ -92,17 +92,34 @@ class NoAccess:
 
 
 Decision: TypeAlias = Access | NoAccess
-MachineBasis: TypeAlias = Sequence[tuple[datetime | None]]  # when entitlements in force end
+# When entitlements in force end, and the version of what was read.
+MachineBasis: TypeAlias = Sequence[tuple[datetime | None, str]]
 _AT: Any = Parameter("at", DateTimeField())
-MACHINE_BASIS = Query(
-    lambda: (
+
+
+def _list_machine_grounds() -> "QuerySet[Any]":
+    return (
         Entitlement.objects.in_force(_AT)
         .for_company(Parameter("company_id", UUIDField()))
         .filter(service=Parameter("service_id", UUIDField()))
-        .order_by("valid_from", "pk")
-        .values_list("valid_until")
+        .annotate(version=RowVersion("valid_until", "company__closed_at"))
+    )
+
+
+MACHINE_BASIS = Query(
+    lambda: (
+        _list_machine_grounds().order_by("valid_from", "pk").values_list("valid_until", "version")
     )
 )
+
+
+def find_unchanged_machine_basis() -> "QuerySet[Any]":
+    """Build a query for what a machine's access rests on, if it is as it was read, at `at`.
+
+    Parameters: `at`, `company_id`, `service_id`, and `basis_version`, that of its one ground. What
+    a service says of itself isn't part of it.
+    """
+    return _list_machine_grounds().filter(version=Parameter("basis_version", CharField()))
 
 
 def effective_access(
@@ -166,7 +183,7 @@ def machine_access(
         return NoAccess(Refusal.SERVICE_NOT_OFFERED)
     if basis is None:
         basis = MACHINE_BASIS.all(company_id=company.pk, service_id=service.pk, at=at)
-    ends = [end for (end,) in basis]
+    ends = [end for end, _version in basis]
     if not ends:
         return NoAccess(Refusal.NOT_ENTITLED)
     until = None if None in ends else max(end for end in ends if end)

@@ -18,6 +18,7 @@ from oidc.models import ClientProfile, MachineToken
 from oidc.operations.clients import MachineClientError, disable_client
 from oidc.operations.housekeeping import purge_expired
 from oidc.operations.machines import issue_machine_token
+from oidc.queries import Caller, find_known_client
 from services.access import Access, NoAccess, Refusal, machine_access
 from services.models import Entitlement, Service
 from tests.factories.oidc import make_client
@@ -123,7 +124,10 @@ def test_machine_token_is_told_only_within_its_service(machine: RelyingParty) ->
 
 
 def test_machine_token_can_be_bound_to_a_key(machine: RelyingParty, system: Actor) -> None:
-    kept: dict[str, Any] = {"client": machine.profile, "actor": system, "now": timezone.now()}
+    now = timezone.now()
+    known = find_known_client(machine.profile.client_id_text, at=now)
+    assert known is not None
+    kept: dict[str, Any] = {"caller": Caller(known), "actor": system, "now": now}
     tokens = issue_machine_token(scope="", jkt="the thumbprint", **kept)
     assert tokens.as_json()["token_type"] == "DPoP"
     told = introspect(machine, tokens.access_token)

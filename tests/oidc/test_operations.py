@@ -18,6 +18,7 @@ from oidc.operations.grants import SessionFacts, grant_authorization
 from oidc.operations.keys import get_signer
 from oidc.protocol.authorization import read_authorization_request
 from oidc.protocol.introspection import describe_token
+from oidc.queries import Caller, find_known_client
 from services.access import Access, effective_access
 from tests.factories.companies import SYSTEM
 from tests.factories.oidc import CALLBACK, make_client
@@ -91,5 +92,8 @@ def test_beat_tasks_keep_house(rp: RelyingParty) -> None:
 def test_used_refresh_token_is_inactive(rp: RelyingParty) -> None:
     body = rp.get_tokens(scope="openid offline_access")
     rp.refresh(body["refresh_token"])
-    told = describe_token(body["refresh_token"], rp.profile, at=datetime.now(UTC))
+    now = datetime.now(UTC)
+    known = find_known_client(rp.profile.client_id_text, at=now)
+    assert known is not None
+    told = describe_token(body["refresh_token"], Caller(known), at=now)
     assert told == {"active": False}

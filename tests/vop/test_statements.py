@@ -17,6 +17,7 @@ from companies.models import Company, Membership
 from vop.lib.statements import (
     Parameter,
     Query,
+    RowVersion,
     Together,
     Update,
     copy_new,
@@ -239,3 +240,26 @@ def test_copied_row_is_new_and_has_columns_of_its_own() -> None:
         ("a@exempel.se", "Nils Ny"),
         ("b@exempel.se", "Nils Ny"),
     ]
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite tells no versions of rows")
+def test_version_of_rows_changes_with_each_of_them(acme: Company, alice: User) -> None:
+    seen = Query(
+        lambda: Membership.objects.filter(user=Parameter("user", UUIDField())).values_list(
+            RowVersion("company__name", "user__email")
+        )
+    )
+
+    def look() -> str:
+        [(version,)] = seen.all(user=alice.pk)
+        return str(version)
+
+    versions = [look(), look()]
+    Company.objects.filter(pk=acme.pk).update(name="Another")
+    versions.append(look())
+    User.objects.filter(pk=alice.pk).update(language="en")
+    versions += [look(), look()]
+    Company.objects.filter(pk=acme.pk).update(name="Another")  # the same again is a change, too
+    versions.append(look())
+    assert [versions[0] == versions[1], versions[3] == versions[4]] == [True, True]
+    assert len(set(versions)) == 4

@@ -9,12 +9,14 @@ plans, by PREPARE, as long as the connection lives.
 
 from vop.lib.statements.reading import Query, Together, fetch
 from vop.lib.statements.running import Parameter
-from vop.lib.statements.writing import Lock, Update, copy_new, new_row, write
+from vop.lib.statements.versions import RowVersion
+from vop.lib.statements.writing import Found, Update, copy_new, new_row, write
 
 __all__ = [
-    "Lock",
+    "Found",
     "Parameter",
     "Query",
+    "RowVersion",
     "Together",
     "Update",
     "copy_new",

@@ -16,14 +16,14 @@ M = TypeVar("M", bound=models.Model)
 _LENGTH = re.compile(r"\(.*\)")
 
 
-class Lock:
-    """A row that is looked for and locked; found or not is the condition of a write."""
+class Found:
+    """A row that must be there for a write; `select_for_update` also keeps it as it is."""
 
     def __init__(self, build: Callable[[], QuerySet[Any, Any]]) -> None:
         self._build = build
 
     def run(self, **values: Any) -> bool:
-        """Lock the row, in an open transaction; tell whether it is there."""
+        """Look for the row, in an open transaction; tell whether it is there."""
         return bool(self._runnable.fetch(values))
 
     def compile(self) -> tuple[str, Sequence[Any]]:
@@ -107,8 +107,8 @@ def _list_fields(kind: type[models.Model]) -> Sequence[tuple[str, str, Callable[
     ]
 
 
-def write(*rows: models.Model, when: Update | Lock | None = None, **values: Any) -> bool:
-    """Insert new rows, all or none; with `when`, only if that changes, or locks, its one row.
+def write(*rows: models.Model, when: Update | Found | None = None, **values: Any) -> bool:
+    """Insert new rows, all or none; with `when`, only if that changes, or finds, its one row.
 
     Tell whether it was done. A row that refers to a kind standing
     before it, whose key the database makes, refers to that very row. No signal is sent.
@@ -132,7 +132,7 @@ def write(*rows: models.Model, when: Update | Lock | None = None, **values: Any)
 
 
 def _write_one_by_one(
-    rows: Sequence[models.Model], when: Update | Lock | None, values: Mapping[str, Any]
+    rows: Sequence[models.Model], when: Update | Found | None, values: Mapping[str, Any]
 ) -> bool:
     with transaction.atomic():
         if when is not None and not when.run(**values):
@@ -165,7 +165,7 @@ def _list_links(kind: type[models.Model]) -> Sequence[Any]:
 
 
 @functools.cache
-def _join(kinds: tuple[type[models.Model], ...], when: Update | Lock | None) -> Runnable:
+def _join(kinds: tuple[type[models.Model], ...], when: Update | Found | None) -> Runnable:
     """Make one statement of an update and the inserts that depend on it: WITH … SELECT."""
     parts: list[str] = []
     places: list[Any] = []
