@@ -1,0 +1,166 @@
+"""Reading codes and tokens with all that they rest on. One statement each."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
+
+from oidc.models import AccessToken, Grant, MachineToken, RefreshToken
+from oidc.queries.clients import Caller, list_unchanged_secrets
+from oidc.queries.columns import (
+    COMPANY_FIELDS,
+    DIGEST,
+    GRANT_FIELDS,
+    PERSON_FIELDS,
+    SERVICE_FIELDS,
+    USED_GRANT_FIELDS,
+    of,
+)
+from services.access import BASIS, Basis, read_basis
+from vop.lib.statements import Query, Together
+
+_CALLER_VERSION = Subquery(list_unchanged_secrets().values("version"))
+# `person_id`, `company_id` and `service_id` name whose access to what is asked for with them, see
+# services.access.BASIS.
+_GRANT_OF_CODE = Query(
+    lambda: (
+        Grant.objects.filter(code_digest=DIGEST)
+        .select_related("user", "company")
+        .only(
+            *GRANT_FIELDS,
+            "code_jkt",
+            *of("user", PERSON_FIELDS),
+            *of("company", COMPANY_FIELDS),
+        )
+        .annotate(
+            person_id=F("user_id"),
+            service_id=F("client__service_id"),
+            caller_version=_CALLER_VERSION,
+        )
+    )
+)
+_REFRESH_TOKEN = Query(
+    lambda: (
+        RefreshToken.objects.filter(digest=DIGEST)
+        .select_related("grant__user", "grant__company")
+        .only(
+            *(field.name for field in RefreshToken._meta.concrete_fields),
+            *of("grant", GRANT_FIELDS),
+            *of("grant__user", PERSON_FIELDS),
+            *of("grant__company", COMPANY_FIELDS),
+        )
+        .annotate(
+            person_id=F("grant__user_id"),
+            company_id=F("grant__company_id"),
+            service_id=F("grant__client__service_id"),
+            caller_version=_CALLER_VERSION,
+        )
+    )
+)
+
+
+def _build_access_token() -> "QuerySet[AccessToken]":
+    return (
+        AccessToken.objects.filter(digest=DIGEST)
+        .select_related("grant__user", "grant__company", "grant__client__service")
+        .only(
+            *(field.name for field in AccessToken._meta.concrete_fields),
+            *of("grant", USED_GRANT_FIELDS),
+            *of("grant__user", PERSON_FIELDS),
+            *of("grant__company", COMPANY_FIELDS),
+            *of("grant__client", ("client", "service", "disabled_at", "customer_claims")),
+            *of("grant__client__service", SERVICE_FIELDS),
+        )
+        .annotate(
+            person_id=F("grant__user_id"),
+            company_id=F("grant__company_id"),
+            service_id=F("grant__client__service_id"),
+            is_email_verified=Exists(
+                EmailAddress.objects.filter(
+                    user=OuterRef("grant__user"),
+                    email__iexact=OuterRef("grant__user__email"),
+                    verified=True,
+                )
+            ),
+        )
+    )
+
+
+_GRANT_OF_CODE_WITH_BASIS = Together(_GRANT_OF_CODE, BASIS)
+_REFRESH_TOKEN_WITH_BASIS = Together(_REFRESH_TOKEN, BASIS)
+_SHOWN_TOKEN = Together(Query(_build_access_token), BASIS)
+_ASKED_TOKEN = Together(
+    Query(lambda: _build_access_token().annotate(caller_version=_CALLER_VERSION)), BASIS
+)
+
+
+def find_grant_of_code(
+    code_digest: str, *, caller: Caller, at: datetime
+) -> tuple[Grant, Basis] | None:
+    """Return the grant of a code, with person and company, and what their access rests on.
+
+    Raises: ClientChangedError.
+    """
+    return _find_for(caller, _GRANT_OF_CODE_WITH_BASIS, code_digest, at)
+
+
+def find_refresh_token(
+    digest: str, *, caller: Caller, at: datetime
+) -> tuple[RefreshToken, Basis] | None:
+    """Return a refresh token with grant, person and company, and what their access rests on.
+
+    Raises: ClientChangedError.
+    """
+    return _find_for(caller, _REFRESH_TOKEN_WITH_BASIS, digest, at)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownToken:
+    """An access token with all that its access rests on, and one of its claims."""
+
+    token: AccessToken
+    basis: Basis
+    is_email_verified: bool
+
+
+def find_access_token(
+    digest: str, *, at: datetime, caller: Caller | None = None
+) -> ShownToken | None:
+    """Return an access token with everything that decides whether it holds.
+
+    Raises: ClientChangedError, when a client asks.
+    """
+    found = (
+        _find_for(caller, _ASKED_TOKEN, digest, at)
+        if caller
+        else _with_basis(_SHOWN_TOKEN.first(digest=digest, at=at), at)
+    )
+    return ShownToken(*found, found[0].is_email_verified) if found else None
+
+
+def _find_for(
+    caller: Caller, query: "Together[Any, Any]", digest: str, at: datetime
+) -> tuple[Any, Basis] | None:
+    found = query.first(digest=digest, at=at, secret=caller.secret)
+    if found is not None:
+        caller.confirm(found[0].caller_version)
+    return _with_basis(found, at)
+
+
+def _with_basis(found: tuple[Any, list[Any]] | None, at: datetime) -> tuple[Any, Basis] | None:
+    if found is None:
+        return None
+    row, basis = found
+    asked = {"person_id": row.person_id, "company_id": row.company_id, "at": at}
+    return row, read_basis(basis, **asked)
+
+
+def find_machine_token(digest: str) -> MachineToken | None:
+    """Return a machine's token with everything that decides whether it holds."""
+    return (
+        MachineToken.objects.filter(digest=digest)
+        .select_related("company", "client__service", "client__client")
+        .first()
+    )
