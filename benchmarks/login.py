@@ -25,7 +25,7 @@ from benchmarks.servers import App, open_yard, start_app
 
 TARGET_RATIO = 1.1
 PEOPLE = 40
-THREADS = 4  # as many as granian gives each worker
+THREADS = 2  # as many as granian gives each worker
 
 
 def main() -> None:

@@ -178,7 +178,7 @@ def start_app(yard: Yard, *, people: int, workers: int) -> App:
     command = [
         str(Path(sys.executable).with_name("granian")), "--interface", "wsgi", "--no-ws",
         "--host", "127.0.0.1", "--port", str(port), "--workers", str(workers),
-        "--blocking-threads", "4", "vop.wsgi:application",
+        "--blocking-threads", "2", "--http", "1", "vop.wsgi:application",
     ]  # fmt: skip
     web = yard.start("vop", command, env=env)
     _wait(web, lambda: _answers(f"{address}/-/ready"))
