@@ -40,8 +40,6 @@ def open_browser(live_server: LiveServer, user: User) -> Browser:
     signed_in.force_login(user, backend="accounts.adapter.SignInBackend")
     name = django_settings.SESSION_COOKIE_NAME
     session = requests.Session()
-    # A connection kept open would keep the server's thread, and with it one of the test database.
-    session.headers["Connection"] = "close"
     host = live_server.url.split("//")[1].split(":")[0]
     domain = host if "." in host else f"{host}.local"
     session.cookies.set(name, signed_in.cookies[name].value, domain=domain)

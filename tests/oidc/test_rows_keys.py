@@ -157,7 +157,7 @@ def test_row_26_leaked_key_vouches_for_nothing_and_the_next_one_signs(rp: Relyin
     before = rp.get_tokens()["id_token"]
     leaked = jwt.get_unverified_header(before)["kid"]
     waiting = json.loads(run("rotate_signing_key", "--json"))["kid"]
-    told = json.loads(run("revoke_signing_key", leaked, "--json"))
+    told = json.loads(run("revoke_signing_key", "--json", "--", leaked))
     assert told == {"revoked": leaked, "kid": waiting}
     assert leaked not in get_jwks()
     after = rp.get_tokens()["id_token"]
@@ -165,13 +165,13 @@ def test_row_26_leaked_key_vouches_for_nothing_and_the_next_one_signs(rp: Relyin
     asked = rp.browser.get("/oidc/end-session", {"id_token_hint": before})
     assert 'id="logout-confirm"' in asked.content.decode()  # as without a hint
     with pytest.raises(CommandError):
-        run("revoke_signing_key", leaked)
+        run("revoke_signing_key", "--", leaked)
 
 
 def test_row_26_leaked_key_that_waits_leaves_no_gap_behind_it(signing_keys: None) -> None:
     [active] = SigningKey.objects.filter(alg="RS256")
     waiting = json.loads(run("rotate_signing_key", "--json"))["kid"]
-    assert json.loads(run("revoke_signing_key", waiting, "--json"))["kid"] == active.kid
+    assert json.loads(run("revoke_signing_key", "--json", "--", waiting))["kid"] == active.kid
     assert waiting not in get_jwks()
     [follower] = SigningKey.objects.filter(alg="RS256").exclude(kid__in=[active.kid, waiting])
     active.refresh_from_db()
@@ -179,9 +179,15 @@ def test_row_26_leaked_key_that_waits_leaves_no_gap_behind_it(signing_keys: None
     assert follower.retiring_from == NEVER
 
 
+def test_row_26_key_id_may_begin_with_a_hyphen(signing_keys: None) -> None:
+    SigningKey.objects.filter(alg="RS256").update(kid="-starts-like-an-option")
+    run("revoke_signing_key", "--", "-starts-like-an-option")
+    assert "-starts-like-an-option" not in get_jwks()
+
+
 def test_row_26_only_key_that_leaked_is_replaced_at_once(rp: RelyingParty) -> None:
     [only] = SigningKey.objects.filter(alg="RS256")
-    new = json.loads(run("revoke_signing_key", only.kid, "--json"))["kid"]
+    new = json.loads(run("revoke_signing_key", "--json", "--", only.kid))["kid"]
     assert jwt.get_unverified_header(rp.get_tokens()["id_token"])["kid"] == new != only.kid
 
 

@@ -5,11 +5,13 @@
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from allauth.core.internal.ratelimit import cache_lock
+from django.conf import settings
 from django.core.cache import cache, caches
+from django.core.files import locks
 
 from vop.lib.cache import RedisCache
 
@@ -55,10 +57,9 @@ def give_back(windows: Sequence[Window], mark: str) -> None:
         backend.give_back([each.key for each in windows], mark=mark)
         return
     for each in windows:
-        with cache_lock(each.key) as locked:
-            if locked:  # otherwise the limit is a little stricter than it had to be
-                kept = [seen for seen in cache.get(each.key, []) if seen[1] != mark]
-                cache.set(each.key, kept, each.seconds)
+        with _alone():
+            kept = [seen for seen in cache.get(each.key, []) if seen[1] != mark]
+            cache.set(each.key, kept, each.seconds)
 
 
 def forget(windows: Sequence[Window]) -> None:
@@ -66,11 +67,20 @@ def forget(windows: Sequence[Window]) -> None:
     cache.delete_many([each.key for each in windows])
 
 
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Keep other threads and processes of this machine out: a cache of files can't do so itself."""
+    settings.VAR.mkdir(parents=True, exist_ok=True)
+    with (settings.VAR / "limits.lock").open("w") as file:
+        locks.lock(file, locks.LOCK_EX)
+        yield  # closing the file lets the next one in
+
+
 def _take_one(window: Window, mark: str, now: float) -> bool:
-    with cache_lock(window.key) as locked:
+    with _alone():
         since = now - window.seconds
         kept = [seen for seen in cache.get(window.key, []) if seen[0] > since]
-        if not locked or len(kept) >= window.amount:
+        if len(kept) >= window.amount:
             return False
         cache.set(window.key, [*kept, (now, mark)], window.seconds)
         return True

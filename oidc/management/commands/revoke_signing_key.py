@@ -18,7 +18,9 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("kid", help="the key id, as the JWKS shows it")
+        parser.add_argument(
+            "kid", help="the key id, as the JWKS shows it; one that begins with - after --"
+        )
         parser.add_argument("--json", action="store_true", help="print JSON alone")
 
     def handle(self, *args: Any, **options: Any) -> None:
