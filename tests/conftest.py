@@ -8,12 +8,14 @@ import pytest
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client, TransactionTestCase
+from django.test.testcases import LiveServerThread
 
 from accounts.models import User
 from auditlog.actors import Actor
 from companies.models import Company, Membership, Role
 from tests.factories.accounts import make_user
 from tests.factories.companies import join_company, make_company
+from tests.live_server import HangingUpServer
 
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 
@@ -33,6 +35,25 @@ def log_may_be_emptied_between_tests() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", tear_down_with_open_gate)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def live_server_can_hang_up() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LiveServerThread, "server_class", HangingUpServer)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def live_server_hangs_up_after_each_test(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let go of the database before it is emptied, or removed after the last test."""
+    if "live_server" not in request.fixturenames:
+        yield
+        return
+    request.getfixturevalue("transactional_db")
+    live_server = request.getfixturevalue("live_server")
+    yield
+    live_server.thread.httpd.hang_up()
 
 
 def set_retention_gate(*, is_open: bool) -> None:
