@@ -9,7 +9,8 @@ from tests.live_server import HangingUpServer
 
 
 def test_live_server_ends_the_connections_that_are_kept_open(live_server: LiveServer) -> None:
-    server: HangingUpServer = live_server.thread.httpd
+    server = live_server.thread.httpd
+    assert isinstance(server, HangingUpServer)
     before = threading.active_count()
     with requests.Session() as session:
         for _again in range(2):
