@@ -164,6 +164,14 @@ def test_nothing_is_written_as_nothing() -> None:
     assert draw("{{ x|day }}", x=date(2026, 1, 2)).startswith('<time datetime="2026-01-02">')
 
 
+def test_last_use_that_never_was_is_said_so() -> None:
+    used_at = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
+
+    with translation.override("sv"):
+        assert draw("{{ at|day|or_never }} {{ at|moment|or_never }}", at=None) == "Aldrig Aldrig"
+        assert draw("{{ at|moment|or_never }}", at=used_at) == draw("{{ at|moment }}", at=used_at)
+
+
 def test_moment_in_the_small_hours_has_two_digits_each() -> None:
     early = datetime(2026, 11, 23, 6, 8, tzinfo=UTC)
 

@@ -316,6 +316,12 @@ def moment(value: datetime | None) -> str:
     return format_html('<time datetime="{}">{}</time>', local.isoformat(timespec="seconds"), text)
 
 
+@register.filter(is_safe=True)
+def or_never(shown: str) -> str:
+    """Say so where `day` or `moment` has nothing to write, as beside a last use."""
+    return shown or gettext("Never")
+
+
 @register.filter
 def first_input_id(field: BoundField) -> str:
     """Return the id to jump to for a field, also when it is made of several inputs."""
