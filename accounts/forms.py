@@ -1,6 +1,7 @@
 """The forms of signing in and of one's own account: labels and hints in our words."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar, cast
 
 from allauth.account.forms import (
     AddEmailForm,
@@ -19,6 +20,8 @@ from django import forms
 from django.conf import settings
 from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
@@ -48,6 +51,10 @@ def _set_up_code(field: forms.Field, *, help_text: Any) -> None:
 
 
 class SignInForm(LoginForm):
+    """The library's form, drawn once per language as everybody sees it first."""
+
+    _drawn: ClassVar[dict[str | None, SafeString]] = {}
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _set_up(self.fields["login"], label=_("E-mail address"), autocomplete="username")
@@ -55,6 +62,18 @@ class SignInForm(LoginForm):
         hint = self.request.GET.get("login", "") if self.request else ""
         if len(hint) <= MAX_ADDRESS and "@" in hint:
             self.fields["login"].initial = hint
+
+    def render(self, *args: Any, **kwargs: Any) -> SafeString:
+        """Draw it; with nothing typed and nothing hinted at it is the same for everybody."""
+        draw = cast("Callable[..., SafeString]", super().render)
+        if args or kwargs or self.is_bound or self.fields["login"].initial:
+            return draw(*args, **kwargs)
+        language = get_language()
+        if language not in self._drawn:
+            self._drawn[language] = draw()
+        return self._drawn[language]
+
+    __str__ = __html__ = render
 
 
 class ForgottenPasswordForm(ResetPasswordForm):

@@ -1,3 +1,4 @@
+import re
 from datetime import datetime
 
 import pytest
@@ -25,6 +26,23 @@ def test_sign_in_shows_a_form_that_password_managers_know(client: Client, db: No
     assert 'autocomplete="username"' in page
     assert 'autocomplete="current-password"' in page
     assert "placeholder" not in page
+
+
+def test_sign_in_page_shows_nobody_what_another_browser_gave(client: Client, db: None) -> None:
+    plain = client.get("/login/").content.decode()
+    post_login(client, "alice@exempel.se", WRONG)
+    hinted = client.get("/login/", {"login": "bob@exempel.se"}).content.decode()
+    english = Client(headers={"accept-language": "en"}).get("/login/").content.decode()
+    again = Client().get("/login/").content.decode()
+
+    assert 'value="bob@exempel.se"' in hinted
+    assert "Password" in english
+    assert all("exempel.se" not in page for page in (plain, english, again))
+    assert _without_token(again) == _without_token(plain)
+
+
+def _without_token(page: str) -> str:
+    return re.sub(r'(?<=name="csrfmiddlewaretoken" value=")[^"]+', "", page)
 
 
 def test_sign_in_leads_on_and_logs_when_the_password_is_right(client: Client, alice: User) -> None:

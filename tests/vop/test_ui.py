@@ -83,6 +83,17 @@ def test_block_keeps_the_markup_inside_it(tag: str) -> None:
     assert "<b>bold</b>" in draw(f"{{% {tag} %}}<b>bold</b>{{% end{tag} %}}")
 
 
+def test_kept_is_drawn_once_per_language_and_knows_nothing_of_the_page() -> None:
+    source = '{% kept %}<p>{% translate "Sign in" %}{{ name }}{{ request.path }}</p>{% endkept %}'
+    template = engines["django"].from_string(source)
+    request = RequestFactory().get("/secret/")
+
+    assert template.render({"name": "Alice"}, request) == "<p>Logga in</p>"
+    with translation.override("en"):
+        assert template.render({"name": "Bob"}, request) == "<p>Sign in</p>"
+    assert template.render({"name": "Bob"}, request) == "<p>Logga in</p>"
+
+
 def test_crumbs_end_with_the_page_itself() -> None:
     """Else the last slash leads nowhere."""
     block = re.compile(r"{% breadcrumbs %}(.*?){% endbreadcrumbs %}", re.DOTALL)

@@ -14,7 +14,8 @@ from django.core.paginator import Page
 from django.forms import BoundField
 from django.forms.utils import flatatt
 from django.http import HttpRequest
-from django.template import Context, Engine, Library
+from django.template import Context, Engine, Library, Node, NodeList
+from django.template.base import Parser, Token
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext, ngettext
@@ -29,6 +30,33 @@ VARIANTS = ("primary", "secondary", "quiet", "danger")
 HUES = 6
 LOCALES = {"sv": "sv_SE", "en": "en_GB"}
 PAGE_PARAMETER = "page"
+
+
+# --- What never changes --------------------------------------------------------------------------
+
+
+class _KeptNode(Node):
+    def __init__(self, nodelist: NodeList) -> None:
+        self.nodelist = nodelist
+        self._drawn: dict[str | None, SafeString] = {}
+
+    def render(self, context: Context) -> SafeString:
+        language = get_language()
+        drawn = self._drawn.get(language)
+        if drawn is None:
+            drawn = self._drawn[language] = self.nodelist.render(context.new())
+        return drawn
+
+
+@register.tag
+def kept(parser: Parser, _token: Token) -> _KeptNode:
+    """Draw what is the same for everybody once per process and language.
+
+    Nothing of the page or of whoever looks at it is known inside.
+    """
+    nodelist = parser.parse(("endkept",))
+    parser.delete_first_token()
+    return _KeptNode(nodelist)
 
 
 # --- Structure -----------------------------------------------------------------------------------
