@@ -92,6 +92,14 @@ def _read_cell(text: str) -> Cell:
         raise ValidationError(BROKEN_TABLE) from error
 
 
+def _ask_for_own_basis() -> forms.BooleanField:
+    return forms.BooleanField(
+        label=_("An invoice basis of its own"),
+        required=False,
+        help_text=_("Otherwise it shares one with the company's other subscriptions of the day."),
+    )
+
+
 class OrderForm(forms.Form):
     """How many seats, and what the buyer wants on the invoice basis."""
 
@@ -112,7 +120,7 @@ class OrderForm(forms.Form):
         help_text=_("Shown on the invoice basis."),
     )
     reference = forms.CharField(label=_("Your reference"), max_length=80, required=False)
-
+    has_own_basis = _ask_for_own_basis()
     payer = forms.ChoiceField(
         label=_("Who pays"),
         widget=forms.RadioSelect,
@@ -263,8 +271,4 @@ class ReferencesForm(forms.Form):
         help_text=_("Subscriptions with the same number share an invoice basis."),
     )
     reference = forms.CharField(label=_("Your reference"), max_length=80, required=False)
-    has_own_basis = forms.BooleanField(
-        label=_("An invoice basis of its own"),
-        required=False,
-        help_text=_("Otherwise it shares one with the company's other subscriptions of the day."),
-    )
+    has_own_basis = _ask_for_own_basis()

@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import date, datetime
+from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
@@ -64,12 +65,13 @@ def buy_plan(
     seat_for: Membership | None = None,
     po_number: str = "",
     reference: str = "",
+    has_own_basis: bool = False,
 ) -> Order:
     """Buy what was previewed: subscription, access, basis line and confirmation in one.
 
     The same `request_key` again returns the first order, so that a double click buys once.
     `seat_for` gives the buyer a seat at once. A firm that has agreed to can be the `payer`: it
-    pays from the first line on.
+    pays from the first line on. With `has_own_basis` the subscription shares none with others.
 
     Raises: NotForSaleError, NotAgreedError, PreviewChangedError,
     services.operations.AlreadyEntitledError, NoSellerError.
@@ -87,7 +89,14 @@ def buy_plan(
     if preview.sha256 != preview_sha256:
         raise PreviewChangedError
     entitlement = _give_access(company, preview, seat_for, actor=actor, now=now)
-    subscription = _start_subscription(company, preview, entitlement, po_number, reference)
+    subscription = _start_subscription(
+        company,
+        preview,
+        entitlement,
+        po_number=po_number,
+        reference=reference,
+        consolidate=not has_own_basis,
+    )
     _let_pay(subscription, consent, on=local_date(now))
     order = Order.objects.create(
         company=company,
@@ -157,8 +166,7 @@ def _start_subscription(
     company: Company,
     preview: OrderPreview,
     entitlement: Entitlement,
-    po_number: str,
-    reference: str,
+    **wishes: Any,
 ) -> Subscription:
     state = preview.outcome.subscription
     return Subscription.objects.create(
@@ -173,8 +181,7 @@ def _start_subscription(
         billed_through=state.billed_through,
         trial_until=state.trial_until,
         price_id=state.price.ref if state.price is not None else None,
-        po_number=po_number,
-        reference=reference,
+        **wishes,
     )
 
 

@@ -101,6 +101,7 @@ def _place_order(request: CompanyRequest, plan: Plan, form: ConfirmOrderForm) ->
         seat_for=request.membership if asked["take_seat"] else None,
         po_number=asked["po_number"],
         reference=asked["reference"],
+        has_own_basis=asked["has_own_basis"],
         preview_sha256=asked["preview_sha256"],
         request_key=asked["request_key"],
         actor=request.actor,

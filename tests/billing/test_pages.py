@@ -81,6 +81,31 @@ def test_person_buys_by_form_preview_and_confirmation(
     assert order.plan.service.name in shown.content.decode()
 
 
+def test_buyer_asks_for_a_basis_of_its_own_in_the_order(
+    portal: Client, alice_in_acme: Membership, plan: Plan, buy_url: str, confirm_url: str
+) -> None:
+    buy(alice_in_acme, make_plan(make_service(slug="lon"), code="lon"), now=timezone.now())
+
+    preview = portal.post(buy_url, {**ASKED, "po_number": "", "has_own_basis": "on"})
+    assert 'id="preview-own-basis"' in preview.content.decode()
+    assert portal.post(confirm_url, hidden_fields(preview)).status_code == 302
+
+    mine = Subscription.objects.get(plan=plan)
+    assert not mine.consolidate
+    split = dict(BasisLine.objects.values_list("subscription__plan__code", "basis__split_by"))
+    assert split == {"lon": "", plan.code: str(mine.pk)}
+
+
+def test_buyer_who_asks_for_nothing_shares_a_basis(
+    portal: Client, buy_url: str, confirm_url: str
+) -> None:
+    preview = portal.post(buy_url, ASKED)
+    assert 'id="preview-own-basis"' not in preview.content.decode()
+    portal.post(confirm_url, hidden_fields(preview))
+
+    assert Subscription.objects.get().consolidate
+
+
 def test_preview_shows_the_sums_to_the_ore(portal: Client, buy_url: str) -> None:
     html = portal.post(buy_url, ASKED).content.decode().replace("\N{NO-BREAK SPACE}", " ")
 
