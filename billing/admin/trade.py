@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from billing.admin.downloads import BasisDownloads
 from billing.models import BasisLine, InvoiceBasis, Subscription, SubscriptionChange, VatTotal
 from billing.operations import approve_basis, credit_basis
-from vop.lib.admin import ReadOnlyAdmin, ReadOnlyInline, act_on_each
+from vop.lib.admin import PagedInline, ReadOnlyAdmin, ReadOnlyInline, act_on_each
 from vop.lib.money import format_money
 
 
@@ -53,7 +53,7 @@ class SubscriptionAdmin(ReadOnlyAdmin):
         return request.user.has_perm("billing.add_discount")
 
 
-class LineInline(ReadOnlyInline):
+class LineInline(PagedInline):
     model = BasisLine
     fk_name = "basis"
     fields = [

@@ -139,7 +139,10 @@ class Unissued(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BasisPage:
-    """A basis with everything that its page, its PDF and its hash need."""
+    """A basis with everything that its page, its PDF and its hash need.
+
+    Its page shows some of the lines at a time, the others all of them.
+    """
 
     basis: InvoiceBasis
     lines: Sequence[BasisLine]
@@ -153,15 +156,16 @@ class BasisPage:
         )
 
 
-def get_basis_page(basis: InvoiceBasis) -> BasisPage:
-    """Load a basis's lines and sums."""
+def get_basis_page(basis: InvoiceBasis, lines: Sequence[BasisLine] | None = None) -> BasisPage:
+    """Load a basis's lines and sums, or its sums beside these of its lines."""
     vat_totals = VatTotal.objects.filter(basis=basis).order_by("-rate", "category", "pk")
-    return BasisPage(basis, list_lines(basis), list(vat_totals))
+    shown = list(list_lines(basis)) if lines is None else lines
+    return BasisPage(basis, shown, list(vat_totals))
 
 
-def list_lines(basis: InvoiceBasis) -> Sequence[BasisLine]:
+def list_lines(basis: InvoiceBasis) -> QuerySet[BasisLine]:
     """List the lines of a basis with what their texts need."""
-    return list(
+    return (
         BasisLine.objects.filter(basis=basis)
         .select_related("plan__service", "subscription__company", "change", "run", "discount")
         .select_related("price")  # how the seats of a tiered line fall on its tiers

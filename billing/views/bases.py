@@ -8,12 +8,13 @@ from django.views.decorators.http import require_safe
 
 from billing.access import get_basis_for
 from billing.models import InvoiceBasis
-from billing.queries import get_basis_page, get_receipt, list_bases, map_events
+from billing.queries import get_basis_page, get_receipt, list_bases, list_lines, map_events
 from billing.rendering import get_pdf, stream_csv
 from companies.http import CompanyRequest, company_page
 from companies.models import Permission
 
 BASES_PER_PAGE = 50
+LINES_PER_PAGE = 100
 
 
 @require_safe
@@ -29,12 +30,14 @@ def bases(request: CompanyRequest) -> HttpResponse:
 def basis(request: CompanyRequest, basis_id: uuid.UUID) -> HttpResponse:
     """Show one basis: each line with its days, its price and what made it."""
     found = get_basis_for(request.company, basis_id)
-    page = get_basis_page(found)
+    lines = Paginator(list_lines(found), LINES_PER_PAGE).get_page(request.GET.get("page"))
+    page = get_basis_page(found, list(lines))
     may_read = Permission.AUDIT_VIEW in request.permissions
     context = {
         "company": request.company,
         "basis": found,
         "page": page,
+        "lines": lines,
         "events": map_events(page, request.company.pk) if may_read else {},
         "receipt": get_receipt(found),
     }

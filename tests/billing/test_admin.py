@@ -28,7 +28,7 @@ from billing.queries import preview_price
 from companies.models import Company, Membership
 from services.models import Service
 from tests.factories.accounts import make_user
-from tests.factories.billing import buy, make_plan
+from tests.factories.billing import buy, copy_line, make_plan
 from tests.factories.companies import SYSTEM
 from vop.lib import jobs
 from vop.lib.clock import local_date
@@ -208,6 +208,18 @@ def test_basis_and_subscription_are_read_only(clerk: Client, draft: InvoiceBasis
             ).status_code
             == 403
         )
+
+
+def test_lines_of_a_long_basis_stand_page_by_page(clerk: Client, draft: InvoiceBasis) -> None:
+    copy_line(draft, 119)
+    address = reverse("admin:billing_invoicebasis_change", args=[draft.pk])
+
+    first, second = (clerk.get(address, {"page": page}).content.decode() for page in (1, 2))
+
+    assert first.count('class="field-position"') == 100
+    assert 'href="?page=2#lines-group"' in first
+    assert second.count('class="field-position"') == 20
+    assert "2 / 2" in second
 
 
 def test_staff_without_the_right_runs_nothing(

@@ -21,7 +21,7 @@ from services.models import Service
 from tests.billing.einvoice import find_faults
 from tests.billing.test_pages import SignIn
 from tests.billing.test_ubl import read
-from tests.factories.billing import buy, make_plan, set_seats
+from tests.factories.billing import buy, copy_line, make_plan, set_seats
 from tests.factories.companies import SYSTEM
 from tests.factories.services import make_service
 
@@ -126,3 +126,21 @@ def test_long_basis_asks_the_database_no_more_than_a_short_one(
         buy(alice_in_acme, make_plan(service, code=f"plan-{number}"), now=now)
 
     assert count(41) == short <= 15
+
+
+def test_basis_with_hundreds_of_lines_shows_them_page_by_page(
+    portal: Client, alice_in_acme: Membership, plan: Plan, now: datetime
+) -> None:
+    buy(alice_in_acme, plan, now=now)
+    basis = InvoiceBasis.objects.get()
+    copy_line(basis, 249)
+    address = reverse("billing:basis", args=[basis.company_id, basis.pk])
+
+    first, last = (portal.get(address, {"page": page}).content.decode() for page in (1, 3))
+
+    assert first.count('<th scope="row"') == 100
+    assert 'href="?page=2#lines"' in first
+    assert last.count('<th scope="row"') == 50
+    assert "Sida 3 av 3" in re.sub(r"\s+", " ", last)
+    csv = portal.get(reverse("billing:basis_csv", args=[basis.company_id, basis.pk]))
+    assert len(csv.content.decode().splitlines()) == 251, "a file is whole"

@@ -6,6 +6,8 @@ from decimal import Decimal
 from billing import engine
 from billing.models import (
     TOLD_AHEAD,
+    BasisLine,
+    InvoiceBasis,
     Order,
     Plan,
     RenewalNotice,
@@ -164,4 +166,15 @@ def set_seats(subscription: Subscription, quantity: int, *, now: datetime) -> Su
         request_key=uuid.uuid4(),
         actor=SYSTEM,
         now=now,
+    )
+
+
+def copy_line(basis: InvoiceBasis, times: int) -> None:
+    """More lines on a draft that has one, as if something had been changed again and again."""
+    line = basis.lines.get()
+    fields = {field.attname: getattr(line, field.attname) for field in BasisLine._meta.fields}
+    fields["reason"] = "change"
+    BasisLine.objects.bulk_create(
+        BasisLine(**{**fields, "id": uuid.uuid4(), "position": line.position + more})
+        for more in range(1, times + 1)
     )

@@ -148,6 +148,7 @@ def test_pagination_keeps_the_filters(rf: RequestFactory) -> None:
 
     assert 'href="?kind=a&amp;page=1"' in html
     assert 'href="?kind=a&amp;page=3"' in html
+    assert 'href="?page=3#lines"' in draw("{% pagination page at='lines' %}", page=page)
 
 
 def test_pagination_of_one_page_is_nothing() -> None:

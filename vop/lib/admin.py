@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.core.paginator import Page, Paginator
 from django.db.models import Model, QuerySet
+from django.forms import BaseInlineFormSet
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.text import capfirst
@@ -23,9 +25,11 @@ if TYPE_CHECKING:
 
     AnyAdmin = admin.ModelAdmin[Any]
     AnyInline = admin.TabularInline[Any, Any]
+    AnyInlineFormSet = BaseInlineFormSet[Any, Any, Any]
 else:  # they take no brackets at run time
     AnyAdmin = admin.ModelAdmin
     AnyInline = admin.TabularInline
+    AnyInlineFormSet = BaseInlineFormSet
 
 
 class ReadOnlyAdmin(AnyAdmin):
@@ -56,6 +60,33 @@ class ReadOnlyInline(AnyInline):
 
     def has_delete_permission(self, request: "HttpRequest", obj: Any = None) -> bool:
         return False
+
+
+class _PagedFormSet(AnyInlineFormSet):
+    """The rows of one page."""
+
+    number = ""
+    per_page = 100
+    page: "Page[Any] | None" = None
+
+    def get_queryset(self) -> Any:
+        if self.page is None:
+            found = Paginator(super().get_queryset(), self.per_page)
+            self.page = found.get_page(self.number)
+            self.page.object_list = list(self.page.object_list)
+        return self.page.object_list
+
+
+class PagedInline(ReadOnlyInline):
+    """Rows to look at, inside another that can have thousands of them."""
+
+    formset = _PagedFormSet
+    template = "admin/paged_inline.html"
+
+    def get_formset(self, request: "HttpRequest", obj: Any = None, **kwargs: Any) -> Any:
+        found: Any = super().get_formset(request, obj, **kwargs)
+        found.number = request.GET.get("page", "")
+        return found
 
 
 class OperationAdmin(AnyAdmin):

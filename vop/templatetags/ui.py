@@ -13,7 +13,7 @@ from babel.dates import format_date
 from django.core.paginator import Page
 from django.forms import BoundField
 from django.forms.utils import flatatt
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django.template import Context, Engine, Library, Node, NodeList
 from django.template.base import Parser, Token
 from django.utils.html import format_html
@@ -245,16 +245,17 @@ def icon(name: str) -> SafeString:
 
 
 @register.inclusion_tag("components/pagination.html", takes_context=True)
-def pagination(context: Context, page_obj: Page[Any]) -> dict[str, object]:
-    """Link to the other pages of a list, keeping the filters of this one."""
+def pagination(context: Context, page_obj: Page[Any], at: str = "") -> dict[str, object]:
+    """Link to the other pages of a list, keeping the filters of this one.
+
+    `at` is the id of the list, where it stands below something else.
+    """
     request: HttpRequest | None = context.get("request")
-    query = request.GET.copy() if request else None
+    query = request.GET.copy() if request else QueryDict(mutable=True)
 
     def address(number: int) -> str:
-        if query is None:
-            return f"?{PAGE_PARAMETER}={number}"
         query[PAGE_PARAMETER] = str(number)
-        return f"?{query.urlencode()}"
+        return f"?{query.urlencode()}{f'#{at}' if at else ''}"
 
     return {
         "page_obj": page_obj,
