@@ -82,6 +82,20 @@ def store_session(request: HttpRequest) -> None:
     cast("Any", request.session).store()  # ours, see accounts.adapter
 
 
+def new_session_row(request: HttpRequest) -> Session | None:
+    """Return the row of a session that got a new key, to be written along with something else.
+
+    Nothing if it is there already. Once it is written, say so (`note_session_written`).
+    """
+    row: Session | None = cast("Any", request.session).new_row()
+    return row
+
+
+def note_session_written(request: HttpRequest) -> None:
+    """Spare the end of the request writing the session again, unless it changes until then."""
+    cast("Any", request.session).note_written()
+
+
 def note_seen(request: AnyRequest) -> None:
     """Keep "last seen" of a session right to a few minutes without a write per request."""
     session = cast("Any", request.session)  # ours, see accounts.adapter

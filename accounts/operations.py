@@ -9,12 +9,12 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.hashers import make_password
-from django.db.models import CharField, DateTimeField, UUIDField
+from django.db.models import CharField, DateTimeField, Model, UUIDField
 from django.utils.translation import gettext_lazy as _
 
 from accounts import notifications, signals
@@ -24,7 +24,7 @@ from accounts.queries import find_person, watches_over_staff
 from auditlog.actors import Actor
 from auditlog.events import EventType
 from auditlog.models import Event
-from auditlog.operations import Entry, audit, audit_each, describe_event
+from auditlog.operations import Entry, audit, audit_each, describe_event, show_event_to
 from vop.lib.crypto import reseal
 from vop.lib.db import in_use_case, step, use_case
 from vop.lib.errors import DomainError
@@ -216,29 +216,48 @@ _NOTE_SIGN_IN = Update(
     lambda: User.objects.filter(pk=Parameter("user_id", UUIDField())),
     last_login=Parameter("now", DateTimeField()),
 )
+_READERS_AT_ONCE = 4  # each number of them is a statement by itself
 
 
-@_joining
 def record_sign_in(
-    *, user: User, session_ref: str, methods: tuple[str, ...], actor: Actor, now: datetime
+    *,
+    user: User,
+    session_ref: str,
+    methods: tuple[str, ...],
+    actor: Actor,
+    now: datetime,
+    session: Session | None = None,
 ) -> Event:
-    """Log a sign-in, note when it was, and tell the rooms above.
+    """Log a sign-in, note when it was, and write its session's row unless that is there already.
+
+    The rooms above say which companies may read of it.
 
     Raises: User.DoesNotExist when the person was deleted meanwhile.
     """
+    told: Any = signals.signing_in.send(sender=User, user=user, now=now)
+    readers: list[uuid.UUID] = sorted({each for _receiver, found in told for each in found})
     rows = describe_event(
         SignInEvent.SUCCEEDED,
         actor=actor,
         now=now,
         target=user.ref,
         data={"session": session_ref, "methods": list(methods)},
+        also_visible_to=readers[:_READERS_AT_ONCE],
     )
+    more = readers[_READERS_AT_ONCE:]
+    save = _joining(_write_sign_in) if more else _write_sign_in
+    save([*rows, session] if session else rows, user=user, more=more, now=now)
+    user.last_login = now
+    return cast("Event", rows[0])
+
+
+def _write_sign_in(
+    rows: Sequence[Model], *, user: User, more: Sequence[uuid.UUID], now: datetime
+) -> None:
     if not write(*rows, when=_NOTE_SIGN_IN, user_id=user.pk, now=now):
         raise User.DoesNotExist
-    user.last_login = now
-    event = cast("Event", rows[0])
-    signals.signed_in.send(sender=User, user=user, event=event, now=now)
-    return event
+    if more:
+        show_event_to(event=cast("Event", rows[0]), company_ids=more)
 
 
 @_joining

@@ -27,7 +27,13 @@ from django.utils import timezone
 
 from accounts import operations
 from accounts.events import CredentialEvent
-from accounts.http import AnyRequest, build_actor, instant_of
+from accounts.http import (
+    AnyRequest,
+    build_actor,
+    instant_of,
+    new_session_row,
+    note_session_written,
+)
 from accounts.models import User
 from accounts.queries import SESSION_FACTS, get_session_ref
 from auditlog.actors import Actor
@@ -47,7 +53,7 @@ def stamp_session(request: HttpRequest, user: User, **kwargs: Any) -> None:
     """Write into the session who signed in, when, and from where; the row takes it from there.
 
     Stands under the name of Django's own receiver, and so in its place: that one saves when the
-    sign-in was in a transaction of its own, `record_sign_in` with the event.
+    sign-in was in a transaction of its own, `record_sign_in` with the event and the session.
     """
     now = instant_of(request).now
     actor = build_actor(request, user)
@@ -61,7 +67,14 @@ def stamp_session(request: HttpRequest, user: User, **kwargs: Any) -> None:
     }
     records = get_authentication_records(request, user)
     methods = tuple(record.get("type", record["method"]) for record in records)
-    operations.record_sign_in(user=user, session_ref=ref, methods=methods, actor=actor, now=now)
+    # The library says so after a password, when the row is written: it means what the settings say.
+    request.session.set_expiry(0)
+    row = new_session_row(request)
+    operations.record_sign_in(
+        user=user, session_ref=ref, methods=methods, actor=actor, now=now, session=row
+    )
+    if row is not None:
+        note_session_written(request)
 
 
 @receiver(user_logged_out)

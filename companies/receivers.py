@@ -1,6 +1,7 @@
 """What this room does when people sign in, and when the tables change."""
 
-from collections.abc import Iterable
+import uuid
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,17 +11,15 @@ from django.db.models.signals import post_migrate, pre_migrate
 from django.dispatch import receiver
 
 from accounts.models import User
-from accounts.signals import signed_in
-from auditlog.models import Event
-from auditlog.operations import show_event_to
+from accounts.signals import signing_in
 from companies.models import sqlite
 from companies.queries import list_companies_of
 
 
-@receiver(signed_in, sender=User)
-def let_companies_see_sign_in(user: User, event: Event, now: datetime, **_kwargs: Any) -> None:
+@receiver(signing_in, sender=User)
+def let_companies_see_sign_in(user: User, now: datetime, **_kwargs: Any) -> Sequence[uuid.UUID]:
     """A sign-in concerns every company that the person is in."""
-    show_event_to(event=event, company_ids=list_companies_of(user, at=now))
+    return list_companies_of(user, at=now)
 
 
 @receiver(pre_migrate, dispatch_uid="companies.take_triggers_down")

@@ -95,15 +95,24 @@ def test_nobody_deactivates_themselves(alice: User, now: datetime) -> None:
 
 
 def test_sign_in_and_out_tell_the_rooms_above(client: Client, alice: User) -> None:
-    with heard(signals.signed_in) as came, heard(signals.session_ended) as went:
+    came: list[User] = []
+
+    def hear(user: User, **_kwargs: object) -> list[uuid.UUID]:
+        came.append(user)
+        return [reader]
+
+    reader = uuid.uuid4()
+    signals.signing_in.connect(hear)
+    with heard(signals.session_ended) as went:
         post_login(client, alice.email)
         client.post("/logout/")
+    signals.signing_in.disconnect(hear)
 
-    [call] = came
-    assert call["user"] == alice
-    assert call["event"].action == "login.succeeded"
+    assert came == [alice]
     [gone] = went
-    assert gone["session_ref"] == call["event"].data["session"]
+    event = Event.objects.get(action="login.succeeded")
+    assert gone["session_ref"] == event.data["session"]
+    assert [row.company_id for row in event.audience.all()] == [reader]
 
 
 def test_sessions_that_ran_out_are_deleted(client: Client, alice: User) -> None:

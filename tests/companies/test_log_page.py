@@ -2,6 +2,7 @@
 
 import csv
 import io
+import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from django.utils.translation import override
 
 from accounts.models import User
 from accounts.operations import record_sign_in
+from accounts.signals import signing_in
 from auditlog.actors import Actor
 from auditlog.models import Event, EventPersonal
 from auditlog.operations import audit
@@ -185,6 +187,25 @@ def test_sign_in_shows_in_every_company_of_the_person(
 
     assert {row.company_id for row in event.audience.all()} == {acme.pk, other.pk}
     assert event.pk in shown(sign_in(alice), acme, group="sign_in")
+
+
+@pytest.mark.parametrize("count", [3, 7])
+def test_sign_in_shows_in_as_many_companies_as_there_are(
+    bob: User, acme: Company, count: int
+) -> None:
+    keys = {uuid.uuid4() for _number in range(count)}
+
+    def name_more(**_kwargs: object) -> set[uuid.UUID]:
+        return keys
+
+    signing_in.connect(name_more)
+    event = record_sign_in(
+        user=bob, session_ref="", methods=(), actor=actor_of(bob), now=timezone.now()
+    )
+    signing_in.disconnect(name_more)
+
+    shown_in = [row.company_id for row in event.audience.all()]
+    assert sorted(shown_in) == sorted({acme.pk, *keys})
 
 
 def test_sign_in_does_not_show_where_the_person_is_suspended(bob: User, acme: Company) -> None:
