@@ -1,5 +1,6 @@
 """Writing the log: one function, called by every operation in its own transaction."""
 
+import functools
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from vop.lib.db import step, use_case
 from vop.lib.statements import new_row, write
 
 _NOTHING = Ref("", "", "")
+_read_key = functools.lru_cache(maxsize=8192)(uuid.UUID)  # the same companies come again and again
 
 
 @step
@@ -159,7 +161,7 @@ def _tell(
 ) -> tuple[_Values, _Personal, list[uuid.UUID]]:
     """Return an event's columns, those of its personal part, and who may read it."""
     company, target = entry.company, entry.target or entry.company or _NOTHING
-    company_id = uuid.UUID(company.id) if company else None
+    company_id = _read_key(company.id) if company else None
     plain, personal = _split(event_type, entry.data)
     values = _Values(
         action=event_type.value,
@@ -185,8 +187,11 @@ def _tell(
 
 
 def _split(event_type: EventType, data: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    plain = {key: _to_json(value) for key, value in data.items() if key not in event_type.personal}
-    personal = {key: _to_json(value) for key, value in data.items() if key in event_type.personal}
+    plain: dict[str, Any] = {}
+    personal: dict[str, Any] = {}
+    for key, value in data.items():
+        part = personal if key in event_type.personal else plain
+        part[key] = _to_json(value)
     return plain, personal
 
 

@@ -36,8 +36,11 @@ class EndpointMiddleware:
         view = _list_endpoints().get(request.path_info)
         if view is None:
             return self.get_response(request)
-        with structlog.contextvars.bound_contextvars(request_id=request.request_id):
+        told = structlog.contextvars.bind_contextvars(request_id=request.request_id)
+        try:
             response = view(request)
+        finally:
+            structlog.contextvars.reset_contextvars(**told)
         return self.get_response(request) if response is None else response
 
 

@@ -6,8 +6,11 @@ import os
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
+from vop.lib.threads import spare_event_loops
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vop.settings")
 
+spare_event_loops()
 application = get_wsgi_application()
 # Every view is imported before the first person comes; what is broken stops the start.
 _ = get_resolver().url_patterns

@@ -2,7 +2,6 @@
 
 import hmac
 import logging
-from dataclasses import replace
 from datetime import datetime
 
 from oidc.models import AuthMethod, ClientProfile, UsedAssertion
@@ -33,7 +32,7 @@ def recall_client(credentials: Credentials) -> Caller | None:
     found = _remembered.get(key)
     if found is None or found.profile.auth_method != credentials.method:
         return None
-    return replace(found)
+    return Caller(found.known, found.secret, is_confirmed=False)
 
 
 def authenticate_client(*, credentials: Credentials, now: datetime) -> Caller:

@@ -1,5 +1,6 @@
 """What every request of the platform carries once the middleware has run."""
 
+import functools
 import ipaddress
 from datetime import datetime
 
@@ -41,6 +42,7 @@ def log_request(request: HttpRequest, response: HttpResponse) -> None:
     )
 
 
+@functools.lru_cache(maxsize=4096)
 def _is_address(text: str) -> bool:
     try:
         ipaddress.ip_address(text)

@@ -17,7 +17,8 @@ from django.db.utils import DEFAULT_DB_ALIAS
 PLACE = re.compile("%([%s])")
 # PostgreSQL's driver takes values of these fields as they are; the others know what to make of one.
 _PLAIN = frozenset({
-    "BooleanField", "CharField", "DateTimeField", "PositiveSmallIntegerField", "TextField",
+    "AutoField", "BigAutoField", "BooleanField", "CharField", "DateTimeField",
+    "PositiveSmallIntegerField", "TextField",
 })  # fmt: skip
 _FETCH = operator.methodcaller("fetchall")
 _COUNT = operator.attrgetter("rowcount")
@@ -119,8 +120,8 @@ class _Prepared(Runnable):
         field = getattr(parameter.output_field, "target_field", parameter.output_field)
         if isinstance(field, models.JSONField) and field.encoder is None:
             return _to_json  # the driver's own wrapper for JSON costs three times as much
-        if isinstance(field, models.UUIDField):
-            return _to_text  # the driver's own adapter is written in Python, too
+        if isinstance(field, models.UUIDField | models.GenericIPAddressField):
+            return _to_text  # the driver's own adapters are written in Python, too
         return None if field.get_internal_type() in _PLAIN else field.get_db_prep_save
 
     def _write(self, cursor: Any) -> str:
@@ -151,7 +152,7 @@ def _is_watched(connection: Any) -> bool:
 
 
 def _to_text(value: Any, _connection: Any) -> str | None:
-    return None if value is None else str(value)
+    return str(value) if value else None
 
 
 def _to_json(value: Any, _connection: Any) -> str | None:

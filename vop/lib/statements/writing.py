@@ -72,7 +72,7 @@ def new_row(kind: type[M], **values: Any) -> M:
     row = kind.__new__(kind)
     row._state = ModelState()  # noqa: SLF001 (documented by Django)
     columns = row.__dict__
-    for name, attname, default, field in _list_fields(kind):
+    for name, attname, default, field, key in _list_fields(kind):
         if name not in values:
             columns[attname] = default()
             continue
@@ -81,7 +81,7 @@ def new_row(kind: type[M], **values: Any) -> M:
             columns[attname] = value
         else:
             field.set_cached_value(row, value)
-            columns[attname] = None if value is None else getattr(value, field.target_field.attname)
+            columns[attname] = None if value is None else getattr(value, key)
     if values:
         raise TypeError(f"{kind.__name__} has no {', '.join(values)}")
     return row
@@ -98,11 +98,15 @@ def copy_new(row: M, **columns: Any) -> M:
 
 
 @functools.cache
-def _list_fields(kind: type[models.Model]) -> Sequence[tuple[str, str, Callable[[], Any], Any]]:
-    """Return name, attribute, default, and the field itself where it links to another row."""
+def _list_fields(
+    kind: type[models.Model],
+) -> Sequence[tuple[str, str, Callable[[], Any], Any, str]]:
+    """Return name, attribute, default; for a link the field itself, and the other row's key."""
     fields: Sequence[Any] = kind._meta.local_concrete_fields
     return [
-        (each.name, each.attname, each.get_default, each if each.remote_field else None)
+        (each.name, each.attname, each.get_default, each, each.target_field.attname)
+        if each.remote_field
+        else (each.name, each.attname, each.get_default, None, "")
         for each in fields
     ]
 
@@ -120,11 +124,7 @@ def write(*rows: models.Model, when: Update | Found | None = None, **values: Any
     kinds = tuple(type(row) for row in rows)
     if connection.vendor != "postgresql":
         return _write_one_by_one(rows, when, values)
-    shown = {
-        f"{place}.{name}": getattr(row, name)
-        for place, row in enumerate(rows)
-        for name in _list_columns(type(row))
-    }
+    shown = {key: getattr(rows[place], name) for key, place, name in _list_columns(kinds)}
     is_done, *keys = _join(kinds, when).fetch({**values, **shown})[0]
     if is_done:
         _note_saved(rows, keys)
@@ -154,9 +154,14 @@ def _note_saved(rows: Sequence[models.Model], keys: Sequence[Any]) -> None:
 
 
 @functools.cache
-def _list_columns(kind: type[models.Model]) -> Sequence[str]:
-    auto = kind._meta.auto_field
-    return [field.attname for field in kind._meta.local_concrete_fields if field is not auto]
+def _list_columns(kinds: tuple[type[models.Model], ...]) -> Sequence[tuple[str, int, str]]:
+    """Return each column's name in the statement, the place of its row, and its attribute."""
+    return [
+        (f"{place}.{field.attname}", place, field.attname)
+        for place, kind in enumerate(kinds)
+        for field in kind._meta.local_concrete_fields
+        if field is not kind._meta.auto_field
+    ]
 
 
 @functools.cache
