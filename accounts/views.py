@@ -5,6 +5,7 @@ event stand or fall together, and the status that says how the form went.
 """
 
 import functools
+import inspect
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
@@ -13,6 +14,7 @@ from typing import Any, cast
 
 from allauth.account import views as account
 from allauth.account.internal.flows.login import record_authentication
+from allauth.account.mixins import RedirectAuthenticatedUserMixin
 from allauth.account.utils import perform_login
 from allauth.core.internal.ratelimit import get_ip, respond_429
 from allauth.decorators import rate_limit
@@ -21,7 +23,7 @@ from allauth.mfa.recovery_codes import views as recovery_codes
 from allauth.mfa.totp import views as totp
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
+from django.contrib.auth.decorators import login_not_required, login_required
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
@@ -56,7 +58,12 @@ SECURITY_TXT_LIVES = timedelta(days=180)
 
 
 class SignInView(account.LoginView):
-    """The library's sign-in, without addresses of other ways in: the page names none of them."""
+    """The library's sign-in, without addresses of other ways in: the page names none of them.
+
+    Its decorators are made anew at each request, and one stands twice: `sign_in` has them once.
+    """
+
+    dispatch = inspect.unwrap(RedirectAuthenticatedUserMixin.dispatch)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return cast("dict[str, Any]", super(account.LoginView, self).get_context_data(**kwargs))
@@ -138,7 +145,9 @@ def _lead_on(view: View) -> View:
     return wrapper
 
 
-sign_in = _throttled(_form_page(SignInView.as_view()))
+sign_in = login_not_required(
+    never_cache(sensitive_post_parameters("password")(_throttled(_form_page(SignInView.as_view()))))
+)
 second_step = _change_page(mfa.authenticate)
 sign_out = account.logout
 deactivated = account.account_inactive

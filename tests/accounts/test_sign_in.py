@@ -45,6 +45,20 @@ def _without_token(page: str) -> str:
     return re.sub(r'(?<=name="csrfmiddlewaretoken" value=")[^"]+', "", page)
 
 
+def test_sign_in_stays_out_of_caches_and_its_password_out_of_reports(
+    client: Client, db: None
+) -> None:
+    for answer in (client.get("/login/"), post_login(client, "alice@exempel.se", WRONG)):
+        assert "no-store" in answer["Cache-Control"]
+        assert vars(answer.wsgi_request)["sensitive_post_parameters"] == ("password",)
+
+
+def test_sign_in_sends_who_is_signed_in_on(client: Client, alice: User) -> None:
+    client.force_login(alice)
+    answer = client.get("/login/", {"next": "/account/"})
+    assert (answer.status_code, answer["Location"]) == (302, "/account/")
+
+
 def test_sign_in_leads_on_and_logs_when_the_password_is_right(client: Client, alice: User) -> None:
     answer = post_login(client, "Alice@Exempel.SE", next="/account/")
 
