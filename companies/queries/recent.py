@@ -7,7 +7,15 @@ from datetime import datetime
 from itertools import starmap
 from typing import Any
 
-from django.db.models import DateTimeField, F, QuerySet, UUIDField
+from django.db.models import (
+    BooleanField,
+    DateTimeField,
+    F,
+    Func,
+    QuerySet,
+    Subquery,
+    UUIDField,
+)
 
 from accounts.models import User
 from companies.models import Assignment, Membership, format_org_number
@@ -18,16 +26,37 @@ _USER = Parameter("user", UUIDField())
 _LAST_USED = (F("last_used_at").desc(nulls_last=True), "pk")
 
 
+class _OneOf(Func):
+    """IN, of rows that are found once; PostgreSQL may find those of an IN again for each row."""
+
+    output_field = BooleanField()
+    conditional = True
+    template = "%(expressions)s"
+    arg_joiner = " IN "
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        """Write an array, which PostgreSQL makes before it looks at any row."""
+        return self.as_sql(
+            compiler, connection, arg_joiner=" = ANY (ARRAY", template="%(expressions)s)", **context
+        )
+
+
 def _build_recent() -> QuerySet[Any, Any]:
     """Select the last used companies of a person, as a member and through firms.
 
     The inner selects sort what is the person's own by its key and let nothing else in, so that the
     conditions on mandates, roles and companies are asked for some rows, however many there are.
+    An assignment's membership is the person's own, too: without that PostgreSQL may begin with
+    everybody's, as long as it believes that there are none (tables that it hasn't looked at again).
     """
     own = Membership.objects.open(_AT).of_person(_USER).order_by(*_LAST_USED)
     through_firms = Assignment.objects.not_ended(_AT).of_person(_USER).order_by(*_LAST_USED)
-    some_own = Membership.objects.in_force(_AT).filter(pk__in=own.values("pk")[:20])
-    some = Assignment.objects.in_force(_AT).filter(pk__in=through_firms.values("pk")[:20])
+    some_own = Membership.objects.in_force(_AT).filter(
+        _OneOf("pk", Subquery(own.values("pk")[:20]))
+    )
+    some = Assignment.objects.in_force(_AT).filter(
+        _OneOf("pk", Subquery(through_firms.values("pk")[:20])), membership__user=_USER
+    )
     columns = ("pk", "name", "country", "org_number")
     return (
         some_own.filter(company__closed_at=None)
