@@ -1,13 +1,15 @@
 """What every request carries and every answer says."""
 
+import functools
 import re
 import uuid
 from collections.abc import Callable, Mapping
 from typing import cast
 
 import structlog
+from csp.middleware import CSPMiddleware
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.utils import timezone
 from django_structlog.middlewares import RequestMiddleware
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -80,6 +82,26 @@ class RequestLogMiddleware(RequestMiddleware):
     @staticmethod
     def format_request(request: HttpRequest) -> str:
         return f"{request.method} {request.path}"
+
+
+class PolicyMiddleware(CSPMiddleware):
+    """The library's, which works out anew what most answers have in common."""
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        """Say what the browser may load."""
+        is_special = any(name.startswith("_csp") for name in vars(response))
+        if is_special or settings.DEBUG or hasattr(request, "_csp_nonce"):
+            return super().process_response(request, response)
+        for name, value in self._common.items():
+            response.headers.setdefault(name, value)
+        return response
+
+    @functools.cached_property
+    def _common(self) -> Mapping[str, str]:
+        answer = super().process_response(HttpRequest(), HttpResponse())
+        return {name: value for name, value in answer.headers.items() if name != "Content-Type"}
 
 
 class RequestFactsMiddleware:

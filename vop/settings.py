@@ -116,7 +116,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "vop.middleware.RequestFactsMiddleware",
     "oidc.middleware.EndpointMiddleware",  # answers services, whose requests need nothing below
-    "csp.middleware.CSPMiddleware",
+    "vop.middleware.PolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -9,13 +9,16 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.test import Client
+from django.http import HttpResponse
+from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from accounts.models import User
 from companies.models import Company
 from tests.accounts.pages import post_login
+from vop.middleware import PolicyMiddleware
 
+POLICY = "Content-Security-Policy"
 PAGES = ["/login/", "/password/reset/", "/account/", "/account/security/", "/nothing-here/"]
 
 
@@ -38,6 +41,22 @@ def test_pages_run_and_draw_only_what_we_serve(
     assert policy["base-uri"] == ["'none'"]
     assert policy["form-action"] == ["'self'"]
     assert "unsafe-inline" not in str(policy)
+
+
+def test_policy_of_one_answer_stays_its_own(rf: RequestFactory) -> None:
+    middleware = PolicyMiddleware(lambda _request: HttpResponse())
+
+    def read(answer: HttpResponse) -> str:
+        return str(middleware.process_response(rf.get("/"), answer).headers[POLICY])
+
+    special = HttpResponse()
+    vars(special)["_csp_update"] = {"form-action": ["https://service.example"]}
+    plain = read(HttpResponse())
+
+    assert "form-action 'self';" in f"{plain};"
+    assert "form-action 'self' https://service.example" in read(special)
+    assert read(HttpResponse(headers={POLICY: "other"})) == "other"
+    assert read(HttpResponse()) == plain
 
 
 @pytest.mark.parametrize("path", PAGES)
