@@ -1,5 +1,6 @@
 """What the libraries are given instead of their own: sessions, people, account hooks, factors."""
 
+import functools
 import secrets
 import uuid
 from collections.abc import Mapping, Sequence
@@ -45,6 +46,9 @@ from vop.lib.statements import write
 
 # Of what the library knows, a mail needs only this; never a request or a token of ours.
 _MAIL_FACTS = ("code", "deleted_email", "from_email", "to_email", "ip", "user_agent", "timestamp")
+_UNSAID = {"account/messages/logged_in.txt", "account/messages/email_confirmation_sent.txt"}
+_FAILURES = {"app": "allauth.account", "action": "login_failed"}
+_list_rates = functools.cache(get_rates)  # read from the settings
 _WAYS_TO_CONFIRM = {
     "reauthenticate": _("Use your password"),
     "mfa_reauthenticate": _("Use your authenticator app or a recovery code"),
@@ -199,11 +203,12 @@ class AccountAdapter(DefaultAccountAdapter):
     def _list_limits(
         self, request: HttpRequest, credentials: Mapping[str, Any]
     ) -> Sequence[Window]:
-        facts = {"app": "allauth.account", "action": "login_failed"}
         key = self._get_login_attempts_cache_key(request, **credentials)
         return [
-            Window(get_cache_key(request, **facts, rate=rate, key=key), rate.amount, rate.duration)
-            for rate in get_rates(**facts)
+            Window(
+                get_cache_key(request, **_FAILURES, rate=rate, key=key), rate.amount, rate.duration
+            )
+            for rate in _list_rates(**_FAILURES)
         ]
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
@@ -217,6 +222,18 @@ class AccountAdapter(DefaultAccountAdapter):
         response = cast("HttpResponseBase", super().post_login(request, user, **kwargs))
         set_language(response, user.language)
         return response
+
+    def add_message(
+        self,
+        request: HttpRequest,
+        level: int,
+        message_template: str | None = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        """Say nothing where the page that follows says it."""
+        if message_template not in _UNSAID:
+            super().add_message(request, level, message_template, *args, **kwargs)
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
         """Ask again only when the last proof, the sign-in itself included, is older."""

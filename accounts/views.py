@@ -95,9 +95,10 @@ def _throttled(view: View) -> View:
 
     @functools.wraps(view)
     def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        window = Window(f"sign-in:{get_ip(request)}", _SIGN_INS_A_MINUTE, seconds=60)
-        if request.method == "POST" and not take([window]):
-            return cast("HttpResponseBase", respond_429(request))
+        if request.method == "POST":
+            window = Window(f"sign-in:{get_ip(request)}", _SIGN_INS_A_MINUTE, seconds=60)
+            if not take([window]):
+                return cast("HttpResponseBase", respond_429(request))
         return view(request, *args, **kwargs)
 
     return wrapper

@@ -63,6 +63,7 @@ def test_sign_in_leads_on_and_logs_when_the_password_is_right(client: Client, al
     answer = post_login(client, "Alice@Exempel.SE", next="/account/")
 
     assert (answer.status_code, answer["Location"]) == (302, "/account/")
+    assert "messages" not in answer.cookies  # nothing to be said on the next page
     event = Event.objects.get(action="login.succeeded")
     assert event.target_id == str(alice.pk)
     assert event.actor_id == str(alice.pk)
