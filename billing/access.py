@@ -33,7 +33,7 @@ def get_basis_for(company: Company, basis_id: uuid.UUID) -> InvoiceBasis:
     """
     basis = (
         InvoiceBasis.objects.for_company(company.pk)
-        .select_related("company")
+        .select_related("company", "credits")
         .filter(pk=basis_id)
         .first()
     )

@@ -225,6 +225,11 @@ class InvoiceBasis(UUIDModel):
         """Whether it still gathers lines."""
         return self.state == self.State.DRAFT
 
+    @property
+    def waits_for_vat_number(self) -> bool:
+        """Whether it waits for the check of its customer's VAT number."""
+        return self.held_for == self.Hold.VAT_NUMBER
+
 
 class BasisLineQuerySet(models.QuerySet["BasisLine"]):
     def in_order(self) -> Self:

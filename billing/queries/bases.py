@@ -173,6 +173,11 @@ def list_lines(basis: InvoiceBasis) -> QuerySet[BasisLine]:
     )
 
 
+def list_credits_of(basis: InvoiceBasis) -> Sequence[InvoiceBasis]:
+    """List the bases that credit what another said, drafts too, in the order of their days."""
+    return list(basis.credited_by.order_by("billing_date", "number", "pk"))
+
+
 def list_bases(company: Company) -> QuerySet[InvoiceBasis]:
     """List what a company is to pay, newest first."""
     return InvoiceBasis.objects.for_company(company.pk).newest_first()
@@ -262,6 +267,14 @@ def load_vat_checks(vat_numbers: Collection[str]) -> Mapping[str, bool | None]:
     """Return what VIES has said of VAT numbers; those that it wasn't asked about are missing."""
     checks = VatNumberCheck.objects.filter(vat_number__in=vat_numbers)
     return dict(checks.values_list("vat_number", "is_valid").order_by("pk"))
+
+
+def is_number_refused(basis: InvoiceBasis) -> bool:
+    """Tell whether a basis waits because VIES called its customer's VAT number invalid."""
+    if not basis.waits_for_vat_number:
+        return False
+    number = basis.customer_snapshot["vat_number"]
+    return load_vat_checks([number]).get(number) is False
 
 
 def get_current_seller() -> Seller | None:

@@ -43,6 +43,7 @@ CAUSES: dict[str, str | Promise] = {
     "change_quantity": _("Changed seats"),
     "change_plan": _("Changed plan"),
     "cancel": _("Cancellation"),
+    "credit": _("Credit"),
 }
 
 
@@ -61,9 +62,12 @@ def subscription_badge(row: SubscriptionRow) -> SafeString:
 
 @register.simple_tag
 def basis_badge(basis: InvoiceBasis) -> SafeString:
+    is_credit = basis.kind == InvoiceBasis.Kind.CREDIT
+    if basis.is_draft and is_credit:
+        return badge(pgettext("basis", "Preliminary credit"), "info")
     if basis.is_draft:
         return badge(pgettext("basis", "Preliminary"), "info")
-    if basis.kind == InvoiceBasis.Kind.CREDIT:
+    if is_credit:
         return badge(pgettext("basis", "Credit"), "good")
     return badge(pgettext("basis", "Approved"), "good")
 
@@ -99,6 +103,12 @@ def event_address(company: Company, line: BasisLine, events: Mapping[uuid.UUID, 
     if event_id is None:
         return ""
     return f"{reverse('companies:log', args=[company.pk])}?before={event_id + 1}#event-{event_id}"
+
+
+@register.filter
+def signed(number: int) -> str:
+    """A number with the sign that amounts have."""
+    return str(number).replace("-", MINUS)
 
 
 @register.filter

@@ -8,7 +8,15 @@ from django.views.decorators.http import require_safe
 
 from billing.access import get_basis_for
 from billing.models import InvoiceBasis
-from billing.queries import get_basis_page, get_receipt, list_bases, list_lines, map_events
+from billing.queries import (
+    get_basis_page,
+    get_receipt,
+    is_number_refused,
+    list_bases,
+    list_credits_of,
+    list_lines,
+    map_events,
+)
 from billing.rendering import get_pdf, stream_csv
 from companies.http import CompanyRequest, company_page
 from companies.models import Permission
@@ -40,6 +48,8 @@ def basis(request: CompanyRequest, basis_id: uuid.UUID) -> HttpResponse:
         "lines": lines,
         "events": map_events(page, request.company.pk) if may_read else {},
         "receipt": get_receipt(found),
+        "credits_of": [] if found.is_draft else list_credits_of(found),
+        "is_number_refused": is_number_refused(found),
     }
     return render(request, "billing/basis.html", context)
 

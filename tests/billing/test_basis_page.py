@@ -13,7 +13,13 @@ from django.urls import reverse
 from accounts.models import User
 from billing import engine
 from billing.models import BasisLine, InvoiceBasis, Plan, Subscription
-from billing.operations import approve_basis, credit_basis
+from billing.operations import (
+    approve_basis,
+    credit_basis,
+    record_vat_answer,
+    release_held_bases,
+)
+from billing.protocol import VatAnswer
 from billing.queries import get_basis_page
 from billing.rendering import render_ubl, share_out
 from companies.models import Membership
@@ -21,7 +27,7 @@ from services.models import Service
 from tests.billing.einvoice import find_faults
 from tests.billing.test_pages import SignIn
 from tests.billing.test_ubl import read
-from tests.factories.billing import buy, copy_line, make_plan, set_seats
+from tests.factories.billing import buy, copy_line, make_plan, make_vat_rate, set_seats
 from tests.factories.companies import SYSTEM
 from tests.factories.services import make_service
 
@@ -144,3 +150,54 @@ def test_basis_with_hundreds_of_lines_shows_them_page_by_page(
     assert "Sida 3 av 3" in re.sub(r"\s+", " ", last)
     csv = portal.get(reverse("billing:basis_csv", args=[basis.company_id, basis.pk]))
     assert len(csv.content.decode().splitlines()) == 251, "a file is whole"
+
+
+def test_credit_says_what_it_credits_and_leads_back(
+    portal: Client, alice_in_acme: Membership, plan: Plan, now: datetime
+) -> None:
+    buy(alice_in_acme, plan, quantity=2, now=now)
+    basis = InvoiceBasis.objects.get()
+    approve_basis(basis=basis, actor=SYSTEM, now=now)
+    basis.refresh_from_db()
+    credit = credit_basis(basis=basis, actor=SYSTEM, now=now)
+
+    page, credited = read_page(portal, credit), read_page(portal, basis)
+
+    assert f'id="credited">{basis.label}</a>' in page
+    assert "Preliminär kredit" in page
+    assert "Kredit 23 nov. 2026" in re.sub("<time[^>]*>", "", page)
+    assert ">\N{MINUS SIGN}2</td>" in page
+    assert reverse("billing:basis", args=[basis.company_id, credit.pk]) in credited
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (VatAnswer(is_valid=None), "har bekräftat FI01120389"),
+        (VatAnswer(is_valid=False), "känner inte till FI01120389"),
+    ],
+)
+def test_basis_that_waits_for_a_vat_number_says_so(
+    portal: Client,
+    alice_in_acme: Membership,
+    plan: Plan,
+    now: datetime,
+    answer: VatAnswer,
+    told: str,
+) -> None:
+    acme = alice_in_acme.company
+    acme.country, acme.vat_number = "FI", "FI01120389"
+    acme.save()
+    make_vat_rate(country="FI", rate="25.5")
+    buy(alice_in_acme, plan, now=now)
+    record_vat_answer(vat_number="FI01120389", answer=answer, actor=SYSTEM, now=now)
+
+    page = read_page(portal, InvoiceBasis.objects.get())
+
+    assert told in page
+    assert "Momsreg.nr FI01120389" in page
+    record_vat_answer(
+        vat_number="FI01120389", answer=VatAnswer(is_valid=True), actor=SYSTEM, now=now
+    )
+    release_held_bases(actor=SYSTEM, now=now)
+    assert 'id="basis-waits"' not in read_page(portal, InvoiceBasis.objects.get())
