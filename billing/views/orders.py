@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from http import HTTPStatus
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -36,7 +37,10 @@ def catalogue(request: CompanyRequest) -> HttpResponse:
 
 @company_page(Permission.ORDER_CREATE)
 def buy(request: CompanyRequest, plan_code: str) -> HttpResponse:
-    """Ask how many; then show what it costs now and at renewal."""
+    """Ask how many; then show what it costs now and at renewal.
+
+    What comes back from its preview is shown as it was filled in, to be changed.
+    """
     service = get_service_of_plans(plan_code)
     if service is not None:  # a tile knows its service, not the plans
         return redirect(f"{reverse('billing:catalogue', args=[request.company.pk])}#{service.slug}")
@@ -46,6 +50,8 @@ def buy(request: CompanyRequest, plan_code: str) -> HttpResponse:
     form = OrderForm(request.POST, plan=plan, payers=_payers(request))
     if not form.is_valid():
         return _render_form(request, plan, form)
+    if "preview_sha256" in request.POST:
+        return _render_form(request, plan, form, status=HTTPStatus.OK)
     return _render_preview(request, plan, form)
 
 
@@ -109,14 +115,18 @@ def _place_order(request: CompanyRequest, plan: Plan, form: ConfirmOrderForm) ->
     )
 
 
-def _render_form(request: CompanyRequest, plan: Plan, form: OrderForm) -> HttpResponse:
+def _render_form(
+    request: CompanyRequest, plan: Plan, form: OrderForm, *, status: HTTPStatus | None = None
+) -> HttpResponse:
+    if status is None:
+        status = HTTPStatus.UNPROCESSABLE_ENTITY if form.is_bound else HTTPStatus.OK
     context = {
         "company": request.company,
         "plan": plan,
         "offer": describe_offer(request.company, plan, at=request.now),
         "form": form,
     }
-    return render(request, "billing/buy.html", context, status=422 if form.is_bound else 200)
+    return render(request, "billing/buy.html", context, status=status)
 
 
 def _render_preview(

@@ -126,6 +126,19 @@ def test_bad_number_is_told_beside_the_field_and_nothing_is_lost(
     assert not Order.objects.exists()
 
 
+def test_change_shows_the_form_as_it_was_filled_in(portal: Client, buy_url: str) -> None:
+    preview = portal.post(buy_url, {**ASKED, "has_own_basis": "on", "take_seat": ""})
+
+    again = portal.post(buy_url, hidden_fields(preview))
+
+    html = again.content.decode()
+    assert again.status_code == 200
+    for filled in ('value="4"', 'value="PO-77"', 'value="Pia"'):
+        assert filled in html
+    assert re.search(r'name="has_own_basis"[^>]* checked', html)
+    assert not re.search(r'name="take_seat"[^>]* checked', html)
+
+
 def test_double_click_buys_once(portal: Client, buy_url: str, confirm_url: str) -> None:
     fields = hidden_fields(portal.post(buy_url, ASKED))
 
