@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 
 from django import forms
+from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from companies.models import Company
@@ -47,10 +48,15 @@ class _TableForm(forms.Form):
         """Read the table, whatever kind of file, coding and separator it has."""
         values: dict[str, Any] = super().clean() or {}
         file = values.get("file")
+        if "file" in self.errors:
+            return values
+        if not file and not (text := self.read_text(values)):
+            self.add_error("file", _("Choose a file."))
+            return values
         try:
             # One byte more than allowed tells a file that is too large.
             raw = file.read(MOST_BYTES + 1) if file else b""
-            lines = read_table(raw) if file else parse_table(self.read_text(values))
+            lines = read_table(raw) if file else parse_table(text)
             self._table = read_clients(lines, country=self._firm.country)
         except DomainError as error:
             self.add_error("file", str(error.message))
@@ -147,11 +153,19 @@ class AssignManyForm(_TableForm):
 
     def read_text(self, values: dict[str, Any]) -> str:
         """Return the text of the step before, or make one of the ticks."""
-        ticked = self.data.getlist("client") if hasattr(self.data, "getlist") else []
-        if not ticked:
+        if not self._ticked:
             return super().read_text(values)
         email = values.get("email", "")
-        return join_table([["Org.nr", "E-post"], *([number, email] for number in ticked)])
+        return join_table([["Org.nr", "E-post"], *([number, email] for number in self._ticked)])
+
+    @property
+    def lacks_ticks(self) -> bool:
+        """Whether it comes from the list of clients, but nobody was ticked or named there."""
+        return "of_ticked" in self.data and not (self._ticked and self.data.get("email"))
+
+    @property
+    def _ticked(self) -> Sequence[str]:
+        return self.data.getlist("client") if isinstance(self.data, QueryDict) else []
 
     @property
     def chosen_level(self) -> Package | None:

@@ -88,6 +88,9 @@ def assign_many(request: CompanyRequest) -> HttpResponse:
     form = _assign_form(request)
     if request.method != "POST":
         return render(request, "services/assign_many.html", {"form": form})
+    if form.lacks_ticks:
+        messages.error(request, _("Tick the clients and write the address of a colleague."))
+        return redirect("billing:clients", request.company.pk)
     if not form.is_valid():
         return render(request, "services/assign_many.html", {"form": form}, status=_BAD)
     return _preview_assignments(request, form)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -209,6 +210,25 @@ def test_ticked_clients_get_one_person(
     desk.post(assign(byra, "do/"), read_hidden(page.content.decode()))
 
     assert Assignment.objects.get().user == moa.user
+
+
+@pytest.mark.parametrize(
+    "sent", [{"email": "moa@exempel.se"}, {"client": ["5560160680"], "email": ""}]
+)
+def test_nobody_ticked_or_named_is_told_on_the_list(
+    desk: Client, byra: Company, sent: dict[str, Any]
+) -> None:
+    answer = desk.post(assign(byra), {"of_ticked": "1", **sent}, follow=True)
+
+    assert answer.redirect_chain == [(f"/c/{byra.pk}/clients/", 302)]
+    assert "Kryssa för klienterna" in answer.content.decode()
+
+
+def test_missing_file_is_asked_for(desk: Client, byra: Company) -> None:
+    answer = desk.post(assign(byra), {"text": "", "email": ""})
+
+    assert answer.status_code == 422
+    assert "Välj en fil." in answer.content.decode()
 
 
 def test_lead_assigns_in_bulk_for_own_clients_only(
