@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import get_resolver, reverse
@@ -18,6 +17,7 @@ from oidc.protocol.redirects import is_registered
 from oidc.queries import find_client, find_pushed_request
 from vop.lib.crypto import digest
 from vop.lib.http import PlatformRequest
+from vop.lib.logs import log_about
 
 _FOUND = 302
 View = Callable[..., HttpResponse | None]
@@ -36,11 +36,8 @@ class EndpointMiddleware:
         view = _list_endpoints().get(request.path_info)
         if view is None:
             return self.get_response(request)
-        told = structlog.contextvars.bind_contextvars(request_id=request.request_id)
-        try:
+        with log_about(request_id=request.request_id):
             response = view(request)
-        finally:
-            structlog.contextvars.reset_contextvars(**told)
         return self.get_response(request) if response is None else response
 
 

@@ -15,7 +15,7 @@ from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 from environs import Env
 
-from vop.lib.logs import hide_secrets
+from vop.lib.logs import LineFormatter, hide_secrets, write_json
 
 # --- Place ---------------------------------------------------------------------------------------
 
@@ -382,12 +382,12 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {
         "structured": {
-            "()": structlog.stdlib.ProcessorFormatter,
+            "()": LineFormatter,
             "processors": [
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
                 hide_secrets,
-                structlog.processors.JSONRenderer()
+                structlog.processors.JSONRenderer(write_json)
                 if LOG_JSON
                 else structlog.dev.ConsoleRenderer(colors=False),
             ],

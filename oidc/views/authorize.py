@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypeAlias, TypeVar, cast
 
-import structlog
 from django.conf import settings
 from django.contrib.auth import logout
 from django.core.exceptions import SuspiciousOperation
@@ -38,7 +37,7 @@ from oidc.views.flow import ask_to_sign_in, proceed, proceed_at_once
 from oidc.views.step_up import begin_set_up
 from oidc.views.visits import Visit, open_visit
 from vop.lib.http import log_request
-from vop.lib.logs import DATABASE_AWAY
+from vop.lib.logs import DATABASE_AWAY, log_about
 
 F = TypeVar("F", bound=AnswerForm)
 View: TypeAlias = Callable[[HttpRequest], HttpResponse]
@@ -101,7 +100,7 @@ def _answer_at_once(request: AnyRequest, session_key: str) -> HttpResponse | Non
         return None
     is_back = is_on_the_way(request.GET.get(FRESH_PARAMETER, ""), pending.parameters)
     pending = _open_pushed(pending, request.now, is_back=is_back)
-    with structlog.contextvars.bound_contextvars(user_id=str(request.user.pk)):
+    with log_about(user_id=str(request.user.pk)):
         response = proceed_at_once(request, pending, found[1])
         if response is not None:
             note_seen(request)

@@ -20,13 +20,27 @@ _UUID = psycopg2.extensions.new_type((_UUID_OID,), "UUID", _read_uuid)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Its check is asked once per request (CONN_HEALTH_CHECKS); Django's own sends `SELECT 1`."""
+    """Its check is asked once per request (CONN_HEALTH_CHECKS); Django's own sends `SELECT 1`.
+
+    `prepared` has the names of the statements whose plans this connection keeps.
+    """
+
+    prepared: set[str]
+    _kept_cursor: Any
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Connect, and read keys of rows without making the same one twice."""
         connection = super().get_new_connection(conn_params)
         psycopg2.extensions.register_type(_UUID, connection)
+        self.prepared, self._kept_cursor = set(), None
         return connection
+
+    @property
+    def kept_cursor(self) -> Any:
+        """The driver's own cursor for one statement after the other; making one costs more."""
+        if self._kept_cursor is None:
+            self._kept_cursor = self.create_cursor()
+        return self._kept_cursor
 
     def is_usable(self) -> bool:
         """Tell whether the server still holds this connection.

@@ -7,7 +7,6 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from django.conf import settings
 from django.db import connections, models
@@ -23,8 +22,6 @@ _PLAIN = frozenset({
 _FETCH = operator.methodcaller("fetchall")
 _COUNT = operator.attrgetter("rowcount")
 _names = itertools.count(1)
-# Which statements a connection of the driver has prepared; they end with it.
-_prepared: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
 
 
 class Parameter(Expression):
@@ -50,12 +47,13 @@ class Runnable(ABC):
         return int(self._execute(values, _COUNT))
 
     def _execute(self, values: Mapping[str, Any], take: Callable[[Any], Any]) -> Any:
-        with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
-            self._run(cursor, values)
+        connection = connections[DEFAULT_DB_ALIAS]
+        with connection.cursor() as cursor:
+            self._run(connection, cursor, values)
             return take(cursor)
 
     @abstractmethod
-    def _run(self, cursor: Any, values: Mapping[str, Any]) -> None: ...
+    def _run(self, connection: Any, cursor: Any, values: Mapping[str, Any]) -> None: ...
 
 
 class _Text(Runnable):
@@ -64,14 +62,13 @@ class _Text(Runnable):
     That is a Parameter, or a value that is always the same.
     """
 
-    def __init__(self, text: str, places: Sequence[Any], connection: Any) -> None:
+    def __init__(self, text: str, places: Sequence[Any]) -> None:
         self._text = text
         self._places = places
-        self._connection = connection
 
-    def _run(self, cursor: Any, values: Mapping[str, Any]) -> None:
+    def _run(self, connection: Any, cursor: Any, values: Mapping[str, Any]) -> None:
         shown = [
-            place.output_field.get_db_prep_save(values[place.name], self._connection)
+            place.output_field.get_db_prep_save(values[place.name], connection)
             if isinstance(place, Parameter)
             else place
             for place in self._places
@@ -82,11 +79,10 @@ class _Text(Runnable):
 class _Prepared(Runnable):
     """The same for PostgreSQL, which keeps the plan; equal parameters are sent once."""
 
-    def __init__(self, text: str, places: Sequence[Any], connection: Any) -> None:
+    def __init__(self, text: str, places: Sequence[Any]) -> None:
         self._name = f"vop_{next(_names)}"
         self._text = text
         self._places = places
-        self._connection = connection
         self._parameters: Sequence[Parameter] = list(
             dict.fromkeys(place for place in places if isinstance(place, Parameter))
         )
@@ -95,22 +91,20 @@ class _Prepared(Runnable):
         self._call = f"EXECUTE {self._name} ({marks})" if marks else f"EXECUTE {self._name}"
 
     def _execute(self, values: Mapping[str, Any], take: Callable[[Any], Any]) -> Any:
-        connection = connections[DEFAULT_DB_ALIAS]
+        connection: Any = connections[DEFAULT_DB_ALIAS]
         if _is_watched(connection):
             return super()._execute(values, take)
-        with connection.wrap_database_errors, connection.create_cursor() as cursor:
-            self._run(cursor, values)
-            return take(cursor)
+        with connection.wrap_database_errors:
+            self._run(connection, connection.kept_cursor, values)
+            return take(connection.kept_cursor)
 
-    def _run(self, cursor: Any, values: Mapping[str, Any]) -> None:
-        # The first call of a connection prepares it.
-        known = _prepared.setdefault(cursor.connection, set())
-        if self._name not in known:
-            with cursor.connection.cursor() as plain:  # the driver's own: no query of the caller's
+    def _run(self, connection: Any, cursor: Any, values: Mapping[str, Any]) -> None:
+        if self._name not in connection.prepared:  # the first call of a connection prepares it
+            with connection.create_cursor() as plain:  # the driver's own: no query of the caller's
                 plain.execute(self._write(plain))
-            known.add(self._name)
+            connection.prepared.add(self._name)
         shown = [
-            values[name] if convert is None else convert(values[name], self._connection)
+            values[name] if convert is None else convert(values[name], connection)
             for name, convert in self._inputs
         ]
         cursor.execute(self._call, shown)
@@ -163,4 +157,4 @@ def finish(text: str, places: Sequence[Any]) -> Runnable:
     """Return what runs a text with these in its places: a Parameter, or what is always the same."""
     connection = connections[DEFAULT_DB_ALIAS]
     is_kept = connection.vendor == "postgresql" and settings.DATABASE_KEEPS_PLANS
-    return (_Prepared if is_kept else _Text)(text, places, connection)
+    return (_Prepared if is_kept else _Text)(text, places)
