@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from allauth.account.models import EmailAddress
-from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
+from django.db.models import F, OuterRef, QuerySet, Subquery
 
 from oidc.models import AccessToken, Grant, MachineToken, RefreshToken
 from oidc.queries.clients import Caller, list_unchanged_secrets
@@ -62,6 +62,9 @@ _REFRESH_TOKEN = Query(
 
 
 def _build_access_token() -> "QuerySet[AccessToken]":
+    address = EmailAddress.objects.filter(
+        user=OuterRef("grant__user"), email__iexact=OuterRef("grant__user__email"), verified=True
+    )
     return (
         AccessToken.objects.filter(digest=DIGEST)
         .select_related("grant__user", "grant__company", "grant__client__service")
@@ -77,13 +80,8 @@ def _build_access_token() -> "QuerySet[AccessToken]":
             person_id=F("grant__user_id"),
             company_id=F("grant__company_id"),
             service_id=F("grant__client__service_id"),
-            is_email_verified=Exists(
-                EmailAddress.objects.filter(
-                    user=OuterRef("grant__user"),
-                    email__iexact=OuterRef("grant__user__email"),
-                    verified=True,
-                )
-            ),
+            # Not Exists: PostgreSQL may make a table of everybody's addresses for that.
+            is_email_verified=Subquery(address.values("verified")[:1]),
         )
     )
 
@@ -137,7 +135,7 @@ def find_access_token(
         if caller
         else _with_basis(_SHOWN_TOKEN.first(digest=digest, at=at), at)
     )
-    return ShownToken(*found, found[0].is_email_verified) if found else None
+    return ShownToken(*found, bool(found[0].is_email_verified)) if found else None
 
 
 def _find_for(

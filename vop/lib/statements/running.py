@@ -111,7 +111,9 @@ class _Prepared(Runnable):
 
     @staticmethod
     def _choose_input(parameter: Parameter) -> Callable[[Any, Any], Any] | None:
-        field = getattr(parameter.output_field, "target_field", parameter.output_field)
+        field: Any = parameter.output_field
+        while field.is_relation:  # a link to a link has the values of its end
+            field = field.target_field
         if isinstance(field, models.JSONField) and field.encoder is None:
             return _to_json  # the driver's own wrapper for JSON costs three times as much
         if isinstance(field, models.UUIDField | models.GenericIPAddressField):
