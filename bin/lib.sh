@@ -60,9 +60,10 @@ is_new_enough() {
     "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1
 }
 
-# Sets $python: 3.11 or later, able to make virtual environments.
+# Sets $python: 3.11 or later, able to make virtual environments. The system's own first: it is
+# built with the compiler's profile, as the image's is, and needs a tenth less than one that isn't.
 find_python() {
-    for python in python3 python3.14 python3.13 python3.12 python3.11 /usr/bin/python3; do
+    for python in /usr/bin/python3 python3 python3.14 python3.13 python3.12 python3.11; do
         if is_new_enough "$python" && "$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then return 0; fi
     done
     return 1

@@ -98,8 +98,23 @@ def buy_plan(
         consolidate=not has_own_basis,
     )
     _let_pay(subscription, consent, on=local_date(now))
-    order = Order.objects.create(
-        company=company,
+    order = _place_order(subscription, preview, buyer, request_key, now)
+    _tell_of_order(order, preview, actor=actor, now=now)
+    _bill(order, preview, actor=actor, now=now)
+    readers = list_readers_of_change(subscription, buyer, at=now)
+    send_order_confirmation(order, preview, readers)
+    return order
+
+
+def _place_order(
+    subscription: Subscription,
+    preview: OrderPreview,
+    buyer: User,
+    request_key: uuid.UUID,
+    now: datetime,
+) -> Order:
+    return Order.objects.create(
+        company=subscription.company,
         placed_by=buyer,
         plan=preview.plan,
         subscription=subscription,
@@ -111,11 +126,6 @@ def buy_plan(
         request_key=request_key,
         placed_at=now,
     )
-    _tell_of_order(order, preview, actor=actor, now=now)
-    _bill(order, preview, actor=actor, now=now)
-    readers = list_readers_of_change(subscription, buyer, at=now)
-    send_order_confirmation(order, preview, readers)
-    return order
 
 
 def _find_consent(company: Company, payer: Company, *, at: datetime) -> PayerConsent | None:

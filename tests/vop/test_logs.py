@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from django.test import Client
 
@@ -51,3 +53,34 @@ def test_worker_is_still_heard_after_its_first_job() -> None:
     _printed, logged = run_outside(WORK)
 
     assert any("still heard" in line for line in logged)
+
+
+LINES = """
+import json, logging
+import structlog
+from vop.lib.logs import log_about
+log = structlog.get_logger("ours")
+structlog.contextvars.bind_contextvars(request_id="outer")
+with log_about(request_id="inner", user_id="somebody"):
+    log.info("seen", request="GET /a?code=sesam", code=200, odd={1})
+try:
+    with log_about(request_id="failed"):
+        raise ValueError
+except ValueError:
+    log.exception("caught")
+logging.getLogger("vop").warning({"a": "mapping"})
+"""
+
+
+def test_lines_say_what_was_bound_and_only_while_it_was() -> None:
+    _printed, logged = run_outside(LINES)
+
+    inner, outer, foreign = (json.loads(line) for line in logged)
+    assert (inner["event"], inner["level"], inner["logger"]) == ("seen", "info", "ours")
+    assert (inner["request_id"], inner["user_id"]) == ("inner", "somebody")
+    assert (inner["request"], inner["code"], inner["odd"]) == ("GET /a?…", 200, "{1}")
+    assert inner["timestamp"].endswith("Z")
+    assert (outer["request_id"], outer["level"]) == ("outer", "error")
+    assert "user_id" not in outer
+    assert "ValueError" in outer["exception"]
+    assert foreign["event"] == "{'a': 'mapping'}"
