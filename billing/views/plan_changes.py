@@ -38,6 +38,10 @@ def plan(request: CompanyRequest, subscription_id: uuid.UUID) -> HttpResponse:
     form = PlanChangeForm(request.POST, plans=plans)
     if not form.is_valid():
         return _render_form(request, subscription, form, plans)
+    if "preview_sha256" in request.POST:  # back from the preview: shown as it was filled in
+        chosen = {**form.cleaned_data, "plan": form.cleaned_data["plan"].code}
+        form = PlanChangeForm(plans=plans, initial=chosen)
+        return _render_form(request, subscription, form, plans)
     return _render_preview(request, subscription, form, plans)
 
 

@@ -63,6 +63,8 @@ def seats(request: CompanyRequest, subscription_id: uuid.UUID) -> HttpResponse:
     form = SeatsForm(request.POST)
     if not form.is_valid():
         return _render_form(request, subscription, form)
+    if "preview_sha256" in request.POST:  # back from the preview: shown as it was filled in
+        return _render_form(request, subscription, SeatsForm(initial=form.cleaned_data))
     return _render_preview(request, subscription, form)
 
 

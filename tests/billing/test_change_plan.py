@@ -194,6 +194,10 @@ def test_plan_is_changed_by_form_preview_and_confirmation(
     assert portal.post(url, {"plan": "okänd"}).status_code == 422
     preview = portal.post(url, {"plan": "proffs"})
     assert preview.status_code == 200
+    back = portal.post(url, hidden_fields(preview))
+    assert back.status_code == 200
+    form = back.context["form"]
+    assert (form["plan"].value(), bool(form["wait"].value())) == ("proffs", False)
 
     confirm = reverse("billing:confirm_plan", args=[acme.pk, subscription.pk])
     assert portal.post(confirm, {"plan": "proffs"}).status_code == 422
