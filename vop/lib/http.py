@@ -7,6 +7,7 @@ from datetime import datetime
 import structlog
 from django.http import HttpRequest, HttpResponse
 
+_LONGEST_ADDRESS = 45  # IPv6 with an IPv4 address written within
 _requests = structlog.get_logger("django_structlog.middlewares.request")  # one name for both
 
 
@@ -42,8 +43,12 @@ def log_request(request: HttpRequest, response: HttpResponse) -> None:
     )
 
 
-@functools.lru_cache(maxsize=4096)
 def _is_address(text: str) -> bool:
+    return len(text) <= _LONGEST_ADDRESS and _can_be_read(text)
+
+
+@functools.lru_cache(maxsize=4096)
+def _can_be_read(text: str) -> bool:
     try:
         ipaddress.ip_address(text)
     except ValueError:
