@@ -1,6 +1,5 @@
 """Writing the log: one function, called by every operation in its own transaction."""
 
-import functools
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,10 +15,10 @@ from auditlog.events import EventType, LogEvent
 from auditlog.models import Event, EventAudience, EventPersonal
 from vop.lib.bulk import insert_rows, reserve_keys
 from vop.lib.db import step, use_case
+from vop.lib.keys import read_uuid
 from vop.lib.statements import new_row, write
 
 _NOTHING = Ref("", "", "")
-_read_key = functools.lru_cache(maxsize=8192)(uuid.UUID)  # the same companies come again and again
 
 
 @step
@@ -161,7 +160,7 @@ def _tell(
 ) -> tuple[_Values, _Personal, list[uuid.UUID]]:
     """Return an event's columns, those of its personal part, and who may read it."""
     company, target = entry.company, entry.target or entry.company or _NOTHING
-    company_id = _read_key(company.id) if company else None
+    company_id = read_uuid(company.id) if company else None
     plain, personal = _split(event_type, entry.data)
     values = _Values(
         action=event_type.value,

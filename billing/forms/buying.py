@@ -209,14 +209,8 @@ class PlanChangeForm(forms.Form):
         help_text=_("Otherwise a dearer plan begins today, and a cheaper one at the renewal."),
     )
 
-    def __init__(
-        self,
-        data: Any = None,
-        *,
-        plans: Sequence[Plan],
-        initial: Mapping[str, Any] | None = None,
-    ) -> None:
-        super().__init__(data, initial=dict(initial or {}))
+    def __init__(self, data: Any = None, *, plans: Sequence[Plan]) -> None:
+        super().__init__(data)
         self._plans = {plan.code: plan for plan in plans}
         choices = self.fields["plan"]
         if isinstance(choices, forms.ChoiceField):

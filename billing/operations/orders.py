@@ -2,7 +2,6 @@
 
 import uuid
 from datetime import date, datetime
-from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
@@ -95,7 +94,7 @@ def buy_plan(
         entitlement,
         po_number=po_number,
         reference=reference,
-        consolidate=not has_own_basis,
+        has_own_basis=has_own_basis,
     )
     _let_pay(subscription, consent, on=local_date(now))
     order = _place_order(subscription, preview, buyer, request_key, now)
@@ -176,7 +175,10 @@ def _start_subscription(
     company: Company,
     preview: OrderPreview,
     entitlement: Entitlement,
-    **wishes: Any,
+    *,
+    po_number: str,
+    reference: str,
+    has_own_basis: bool,
 ) -> Subscription:
     state = preview.outcome.subscription
     return Subscription.objects.create(
@@ -191,7 +193,9 @@ def _start_subscription(
         billed_through=state.billed_through,
         trial_until=state.trial_until,
         price_id=state.price.ref if state.price is not None else None,
-        **wishes,
+        po_number=po_number,
+        reference=reference,
+        consolidate=not has_own_basis,
     )
 
 

@@ -1,5 +1,4 @@
 from collections.abc import Sequence
-from http import HTTPStatus
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -51,7 +50,7 @@ def buy(request: CompanyRequest, plan_code: str) -> HttpResponse:
     if not form.is_valid():
         return _render_form(request, plan, form)
     if "preview_sha256" in request.POST:
-        return _render_form(request, plan, form, status=HTTPStatus.OK)
+        return _render_form(request, plan, form, status=200)
     return _render_preview(request, plan, form)
 
 
@@ -116,17 +115,15 @@ def _place_order(request: CompanyRequest, plan: Plan, form: ConfirmOrderForm) ->
 
 
 def _render_form(
-    request: CompanyRequest, plan: Plan, form: OrderForm, *, status: HTTPStatus | None = None
+    request: CompanyRequest, plan: Plan, form: OrderForm, *, status: int = 422
 ) -> HttpResponse:
-    if status is None:
-        status = HTTPStatus.UNPROCESSABLE_ENTITY if form.is_bound else HTTPStatus.OK
     context = {
         "company": request.company,
         "plan": plan,
         "offer": describe_offer(request.company, plan, at=request.now),
         "form": form,
     }
-    return render(request, "billing/buy.html", context, status=status)
+    return render(request, "billing/buy.html", context, status=status if form.is_bound else 200)
 
 
 def _render_preview(

@@ -39,9 +39,7 @@ def plan(request: CompanyRequest, subscription_id: uuid.UUID) -> HttpResponse:
     if not form.is_valid():
         return _render_form(request, subscription, form, plans)
     if "preview_sha256" in request.POST:  # back from the preview: shown as it was filled in
-        chosen = {**form.cleaned_data, "plan": form.cleaned_data["plan"].code}
-        form = PlanChangeForm(plans=plans, initial=chosen)
-        return _render_form(request, subscription, form, plans)
+        return _render_form(request, subscription, form, plans, status=200)
     return _render_preview(request, subscription, form, plans)
 
 
@@ -108,6 +106,7 @@ def _render_form(
     plans: Sequence[Plan],
     *,
     error: DomainError | None = None,
+    status: int = 422,
 ) -> HttpResponse:
     if error is not None:
         form.full_clean()
@@ -118,7 +117,7 @@ def _render_form(
         "offers": list_plan_offers(plans, at=request.now),
         "form": form,
     }
-    return render(request, "billing/plan.html", context, status=422 if form.is_bound else 200)
+    return render(request, "billing/plan.html", context, status=status if form.is_bound else 200)
 
 
 def _render_preview(

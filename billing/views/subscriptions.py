@@ -64,7 +64,7 @@ def seats(request: CompanyRequest, subscription_id: uuid.UUID) -> HttpResponse:
     if not form.is_valid():
         return _render_form(request, subscription, form)
     if "preview_sha256" in request.POST:  # back from the preview: shown as it was filled in
-        return _render_form(request, subscription, SeatsForm(initial=form.cleaned_data))
+        return _render_form(request, subscription, form, status=200)
     return _render_preview(request, subscription, form)
 
 
@@ -139,11 +139,12 @@ def _render_form(
     form: SeatsForm,
     *,
     error: DomainError | None = None,
+    status: int = 422,
 ) -> HttpResponse:
     if error is not None:
         form.add_error("quantity", str(error.message))
     context = {"company": request.company, "subscription": subscription, "form": form}
-    return render(request, "billing/seats.html", context, status=422 if form.is_bound else 200)
+    return render(request, "billing/seats.html", context, status=status if form.is_bound else 200)
 
 
 def _render_preview(

@@ -242,7 +242,7 @@ def test_seats_are_changed_by_form_preview_and_confirmation(
     assert preview.status_code == 200
     back = portal.post(url, hidden_fields(preview))
     assert back.status_code == 200
-    assert back.context["form"]["quantity"].value() == 6
+    assert back.context["form"]["quantity"].value() == "6"
 
     done = portal.post(
         reverse("billing:confirm_seats", args=[acme.pk, subscription.pk]), hidden_fields(preview)

@@ -14,8 +14,8 @@ def spare_event_loops() -> None:
     """Keep what belongs to a thread in Python's thread locals, and do nothing for nobody.
 
     Django keeps it in asgiref's, which look for an event loop at each of the twenty accesses of a
-    small request: a quarter of what Django takes for one. To be called before any thread starts
-    and anything is connected.
+    small request: a fifth of what that takes in all. To be called before any thread starts and
+    anything is connected.
     """
     for owner, name in (
         (connections, "_connections"),

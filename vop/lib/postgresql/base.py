@@ -1,6 +1,5 @@
 """Django's PostgreSQL, with cheaper health checks of kept connections and cheaper keys."""
 
-import functools
 import select
 import uuid
 from typing import Any, Final
@@ -8,12 +7,13 @@ from typing import Any, Final
 import psycopg2.extensions  # type: ignore[import-untyped]
 from django.db.backends.postgresql import base
 
+from vop.lib.keys import read_uuid
+
 _UUID_OID: Final = 2950
-_make_uuid = functools.lru_cache(maxsize=8192)(uuid.UUID)  # foreign keys come again and again
 
 
 def _read_uuid(text: str | None, _cursor: object) -> uuid.UUID | None:
-    return None if text is None else _make_uuid(text)
+    return None if text is None else read_uuid(text)
 
 
 _UUID = psycopg2.extensions.new_type((_UUID_OID,), "UUID", _read_uuid)

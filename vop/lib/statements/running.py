@@ -148,7 +148,7 @@ def _is_watched(connection: Any) -> bool:
 
 
 def _to_text(value: Any, _connection: Any) -> str | None:
-    return str(value) if value else None
+    return str(value) if value else None  # an empty address is none, as for Django
 
 
 def _to_json(value: Any, _connection: Any) -> str | None:
