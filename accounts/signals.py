@@ -1,4 +1,6 @@
-"""Facts about people that higher rooms act on. Each is sent inside the transaction of its change.
+"""Facts about people that higher rooms act on.
+
+Each but the first is sent inside the transaction of its change.
 
 signing_in(sender=User, user, now): a person is about to be signed in. It comes ahead of the one
 statement that does it: who hears of it returns the companies that may read so in the log.
