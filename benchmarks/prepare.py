@@ -104,7 +104,7 @@ def analyze_what_has_rows() -> None:
     Not of empty tables: told that one has no rows, it plans to read all of it for one token, and
     keeps to that while the run writes thousands.
     """
-    filled = [model for model in apps.get_models() if model._base_manager.exists()]
+    filled = [each for each in apps.get_models() if each._base_manager.exists()]  # noqa: SLF001 (documented by Django)
     with connection.cursor() as cursor:
         for model in filled:
             cursor.execute(f"ANALYZE {connection.ops.quote_name(model._meta.db_table)}")

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from auditlog.actors import Ref
-from companies.models import Assignment, Company, Mandate, Membership
+from companies.models import Assignment, Company, Mandate, Membership, membership_in_force
 from vop.lib.db import UUIDModel, in_force
 
 
@@ -156,10 +156,7 @@ class EntitlementQuerySet(models.QuerySet["Entitlement"]):
 
 
 def _count_taken(at: datetime) -> Count:
-    is_taken = Q(seats__valid_from__lte=at) & (
-        Q(seats__valid_until=None) | Q(seats__valid_until__gt=at)
-    )
-    return Count("seats", filter=is_taken)
+    return Count("seats", filter=in_force(at, "seats__"))
 
 
 class Entitlement(UUIDModel):
@@ -211,6 +208,14 @@ class SeatQuerySet(models.QuerySet["Seat"]):
     def in_force(self, at: datetime) -> Self:
         """Select seats that are taken at an instant."""
         return self.filter(in_force(at))
+
+    def with_grounds(self, at: datetime) -> Self:
+        """Select seats that hold together with their membership and entitlement."""
+        return self.filter(
+            in_force(at),
+            membership_in_force(at, "membership__"),
+            in_force(at, "entitlement__"),
+        )
 
     def not_ended(self, at: datetime) -> Self:
         """Select seats that haven't ended by an instant."""

@@ -21,6 +21,7 @@ from companies.models.membership import (
     MembershipQuerySet,
     RoleGrant,
     RoleGrantQuerySet,
+    membership_in_force,
 )
 from companies.models.numbers import (
     EInvoiceAddressError,
@@ -110,6 +111,7 @@ __all__ = [
     "format_org_number",
     "is_within",
     "list_countries",
+    "membership_in_force",
     "name_country",
     "parse_domains",
     "parse_e_invoice_address",

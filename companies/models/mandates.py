@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from auditlog.actors import Ref
 from companies.models.company import Company
-from companies.models.membership import Membership, RoleGrant
+from companies.models.membership import Membership, RoleGrant, membership_in_force
 from vop.lib.clock import local_date
 from vop.lib.db import UUIDModel, in_force
 
@@ -292,7 +292,7 @@ class AssignmentQuerySet(models.QuerySet["Assignment"]):
             in_force(at),
             not_ended,
             _mandate_holds(at, "mandate__"),
-            _membership_holds(at, "membership__"),
+            membership_in_force(at, "membership__"),
         )
 
     def not_ended(self, at: datetime) -> Self:
@@ -424,15 +424,4 @@ def _mandate_holds(at: datetime, prefix: str = "") -> Q:
         & (field(ended_at=None) | field(ended_at__gt=at))
         & (field(client__closed_at=None) | field(client__closed_at__gt=at))
         & (field(firm__closed_at=None) | field(firm__closed_at__gt=at))
-    )
-
-
-def _membership_holds(at: datetime, prefix: str) -> Q:
-    def field(**conditions: object) -> Q:
-        return Q(**{f"{prefix}{name}": value for name, value in conditions.items()})
-
-    return (
-        field(valid_from__lte=at)
-        & (field(valid_until=None) | field(valid_until__gt=at))
-        & (field(suspended_at=None) | field(suspended_at__gt=at))
     )

@@ -13,11 +13,17 @@ from vop.lib.clock import local_date
 from vop.lib.db import UUIDModel, in_force
 
 
+def membership_in_force(at: datetime, through: str = "") -> Q:
+    """Match memberships that hold at an instant and aren't suspended; `through` leads to them."""
+    suspended = f"{through}suspended_at"
+    not_suspended = Q(**{suspended: None}) | Q(**{f"{suspended}__gt": at})  # what was, stays
+    return in_force(at, through) & not_suspended
+
+
 class MembershipQuerySet(models.QuerySet["Membership"]):
     def in_force(self, at: datetime) -> Self:
         """Select memberships that hold at an instant and aren't suspended."""
-        not_suspended = Q(suspended_at=None) | Q(suspended_at__gt=at)  # what was before, stays
-        return self.filter(in_force(at), not_suspended)
+        return self.filter(membership_in_force(at))
 
     def open(self, at: datetime) -> Self:
         """Select memberships that haven't ended by an instant, suspended or not."""

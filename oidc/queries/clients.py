@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import CharField, F, FilteredRelation, Q, QuerySet
+from django.db.models import CharField, F, FilteredRelation, QuerySet
 
 from accounts.models import Session
 from accounts.queries import SESSION_OF_PERSON
@@ -20,6 +20,7 @@ from oidc.queries.columns import (
     of,
 )
 from services.access import MACHINE_BASIS, MachineBasis
+from vop.lib.db import in_force
 from vop.lib.statements import Parameter, Query, RowVersion, Together
 
 _CLIENT = Query(
@@ -60,9 +61,6 @@ def find_session_and_client(
 
 
 def _build_client_with_secrets() -> "QuerySet[ClientProfile]":
-    in_force = Q(secrets__valid_from__lte=AT) & (
-        Q(secrets__valid_until=None) | Q(secrets__valid_until__gt=AT)
-    )
     return (
         ClientProfile.objects.filter(client__client_id=CLIENT_ID, disabled_at=None)
         .select_related("client", "service", "machine_company")
@@ -72,7 +70,7 @@ def _build_client_with_secrets() -> "QuerySet[ClientProfile]":
             *of("service", SERVICE_FIELDS),
             *of("machine_company", COMPANY_FIELDS),
         )
-        .annotate(secret=FilteredRelation("secrets", condition=in_force))
+        .annotate(secret=FilteredRelation("secrets", condition=in_force(AT, "secrets__")))
         .annotate(secret_digest=F("secret__digest"), company_id=F("machine_company_id"))
         .annotate(
             version=RowVersion("auth_method", "client__name", "service__name", "secret__digest")

@@ -17,7 +17,7 @@ COMPANY_FIELDS = (
     "requires_second_factor", "session_minutes",  # what the company asks of a session
 )  # fmt: skip
 WORKPLACE_FIELDS = (*COMPANY_FIELDS, "networks")  # a person at a browser shows from where
-PERSON_FIELDS = ("id", "sub", "email", "full_name", "language", "is_active")
+PERSON_FIELDS = ("id", "sub", "email", "full_name", "language", "is_active", "is_staff")
 SERVICE_FIELDS = ("id", "slug", "name", "is_active", "is_first_party")
 LIBRARY_FIELDS = ("id", "client_id", "name", "_scope", "_redirect_uris")
 PROFILE_FIELDS = tuple(

@@ -151,8 +151,8 @@ def _with_basis(found: tuple[Any, list[Any]] | None, at: datetime) -> tuple[Any,
     if found is None:
         return None
     row, basis = found
-    asked = {"person_id": row.person_id, "company_id": row.company_id, "at": at}
-    return row, read_basis(basis, **asked)
+    grant = row if isinstance(row, Grant) else row.grant
+    return row, read_basis(basis, grant.user, grant.company_id, row.service_id, at)
 
 
 def find_machine_token(digest: str) -> MachineToken | None:

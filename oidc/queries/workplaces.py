@@ -32,7 +32,7 @@ def _build_memberships() -> "QuerySet[Membership]":
         .of_person(Parameter("person_id", UUIDField()))
         .filter(company__closed_at=None)
         .select_related("company")
-        .only("user_id", *of("company", WORKPLACE_FIELDS))
+        .only(*of("company", WORKPLACE_FIELDS))
         .order_by("pk")
     )
 
@@ -59,7 +59,7 @@ def find_only_workplace(user: User, service: Service, *, at: datetime) -> Workpl
     found = _FIRST_MEMBERSHIPS.all(**asked)
     if len(found) != 1 or found[0][0].is_assigned:
         return None
-    return _read_workplace(*found[0], at)
+    return _read_workplace(user, *found[0], service, at)
 
 
 def find_workplace(
@@ -69,15 +69,16 @@ def find_workplace(
     asked = {"person_id": user.pk, "company_id": company_id, "service_id": service.pk, "at": at}
     found = _NAMED_MEMBERSHIP.first(**asked)
     if found is not None:
-        return _read_workplace(*found, at)
+        return _read_workplace(user, *found, service, at)
     company = get_lent_workplace(user, company_id, at=at)
     return Workplace(company) if company else None
 
 
-def _read_workplace(membership: Membership, basis: list[Any], at: datetime) -> Workplace:
-    person_id, company_id = membership.user_id, membership.company_id
-    found = read_basis(basis, person_id=person_id, company_id=company_id, at=at)
-    return Workplace(membership.company, found)
+def _read_workplace(
+    user: User, membership: Membership, basis: list[Any], service: Service, at: datetime
+) -> Workplace:
+    company = membership.company
+    return Workplace(company, read_basis(basis, user, company.pk, service.pk, at))
 
 
 def list_companies_of(user: User, *, at: datetime) -> Sequence[Company]:

@@ -1,19 +1,19 @@
 """What access can rest on: each ground is found by one leg of one query, and contributes alone.
 
 A leg selects, with the same columns, how a person stands in a company through one kind of ground.
-To add a ground, write its leg and its `contribute`, and name it in `_LENT_LEGS` (and in `_lent_leg`
-who may have it) and in `_CONTRIBUTIONS`; nothing else changes, and the number of queries stays.
+To add a ground, write its leg and its `contribute`, and name it in `_GROUND_LEGS` and in
+`_CONTRIBUTIONS`; and let `_may_have_more` tell who may have it beside a seat of their own.
 
-Nearly everybody who asks is a member. What others lend (a firm's assignment, a customer's support
-grant) has a query of its own, which only who may have such a ground pays for: PostgreSQL sets up
-every table of a plan, also those that it never looks into.
+Nearly everybody who asks is a member with a seat and nothing else. `BASIS` finds just that, by one
+row. Whomever it doesn't settle is asked about in full: PostgreSQL sets up every table of a plan,
+also those that it never looks into.
 """
 
 import math
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, TypeAlias
 
@@ -37,7 +37,8 @@ from django.db.models.functions import Cast, Coalesce, Least
 
 from accounts.models import User
 from companies.models import Assignment, Block, Company, Membership, RoleGrant, SupportGrant
-from services.models import Entitlement, Service
+from services.models import Entitlement, Seat, Service
+from vop.lib.db import in_force
 from vop.lib.statements import Parameter, Query
 
 
@@ -102,7 +103,6 @@ MEMBERSHIP = "membership"
 MANDATE = "mandate"
 SUPPORT = "support"
 HOLDING = "holding"  # no ground: what the company has, and the person's seat in it
-LENT = "lent"  # no ground: the person may have one that isn't their own, so ask for these too
 READ = "read"  # the package of staff who look
 _COLUMNS = (
     "kind", "key", "firm", "service", "package", "until", "roles", "endless", "roles_until",
@@ -123,23 +123,55 @@ def find_basis(
 ) -> Basis:
     """Find every ground that a person has in a company at an instant, and what the company has.
 
-    With `service` only what it has of this one. One query; two for who may act for others.
+    With `service` only what it has of this one. One query; with `service` two for who isn't simply
+    a member with a seat.
     """
-    asked: dict[str, Any] = {"person_id": person.pk, "company_id": company.pk, "at": at}
     if service is None:
-        rows = _BASIS_OF_ALL.all(**asked)
-    else:
-        rows = BASIS.all(**asked, service_id=service.pk)
-    return read_basis(rows, **asked)
+        return _find_all(person, company.pk, at)
+    asked = {"person_id": person.pk, "company_id": company.pk, "service_id": service.pk, "at": at}
+    return read_basis(BASIS.all(**asked), person, company.pk, service.pk, at)
 
 
 def read_basis(
-    rows: Sequence[Sequence[Any]], *, person_id: uuid.UUID, company_id: uuid.UUID, at: datetime
+    rows: Sequence[Sequence[Any]],
+    person: User,
+    company_id: uuid.UUID,
+    service_id: uuid.UUID,
+    at: datetime,
 ) -> Basis:
-    """Read what `BASIS` found for these three; one query more for who may act for others."""
-    if any(row[0] == LENT for row in rows):
-        lent = _LENT_GROUNDS.all(person_id=person_id, company_id=company_id, at=at)
-        rows = [*(row for row in rows if row[0] != LENT), *lent]
+    """Read what `BASIS` found for these; one query more for who isn't simply a member with a seat.
+
+    What it settles by itself is a yes. For every no the grounds are asked in full: they know why.
+    """
+    if len(rows) != 1 or _may_have_more(person, rows[0]):
+        return _find_all(person, company_id, at, service_id=service_id)
+    key, until, roles_until, role, holding_until, seat_until, _is_assigned = rows[0]
+    standing = Standing(
+        kind=MEMBERSHIP,
+        key=key,
+        firm_id=None,
+        until=earliest([until, None if roles_until == _FOREVER else roles_until]),
+        has_role=True,
+        is_blocked=False,
+        items={},
+    )
+    return Basis([standing], {service_id: Holding(holding_until, role, seat_until)})
+
+
+def _may_have_more(person: User, row: Sequence[Any]) -> bool:
+    """Tell whether a member with a seat may have another ground beside it, or lacks a role."""
+    _key, _until, roles_until, *_rest, is_assigned = row
+    return roles_until is None or bool(is_assigned) or person.is_staff
+
+
+def _find_all(
+    person: User, company_id: uuid.UUID, at: datetime, *, service_id: uuid.UUID | None = None
+) -> Basis:
+    asked: dict[str, Any] = {"person_id": person.pk, "company_id": company_id, "at": at}
+    if service_id is None:
+        rows = _ALL_GROUNDS.all(**asked)
+    else:
+        rows = _GROUNDS_IN_ONE.all(**asked, service_id=service_id)
     found: dict[tuple[str, uuid.UUID], list[Sequence[Any]]] = {}
     holdings: dict[uuid.UUID, Holding] = {}
     for row in rows:
@@ -208,6 +240,7 @@ _CONTRIBUTIONS: Mapping[str, Callable[[Standing, Service, Holding | None], Contr
 }
 
 
+_FOREVER = datetime(9999, 1, 1, tzinfo=UTC)  # the end of a role that has none
 _AT: Any = Parameter("at", DateTimeField())
 _PERSON, _COMPANY, _SERVICE = (
     Parameter(name, UUIDField()) for name in ("person_id", "company_id", "service_id")
@@ -216,9 +249,7 @@ _PERSON, _COMPANY, _SERVICE = (
 
 def _membership_leg() -> QuerySet[Any, Any]:
     at = _AT
-    held = Q(role_grants__valid_from__lte=at) & (
-        Q(role_grants__valid_until=None) | Q(role_grants__valid_until__gt=at)
-    )
+    held = in_force(at, "role_grants__")
     endless = held & Q(role_grants__valid_until=None)
     return (
         Membership.objects.in_force(at)
@@ -295,16 +326,12 @@ def _support_leg() -> QuerySet[Any, Any]:
 def _holding_leg() -> QuerySet[Any, Any]:
     at = _AT
     memberships = Membership.objects.in_force(at).filter(company_id=_COMPANY, user_id=_PERSON)
-    seat_in_force = (
-        Q(seats__membership__in=Subquery(memberships.values("pk")))
-        & Q(seats__valid_from__lte=at)
-        & (Q(seats__valid_until=None) | Q(seats__valid_until__gt=at))
-    )
+    own = Q(seats__membership__in=Subquery(memberships.values("pk")))
     return (
         Entitlement.objects.in_force(at)
         .for_company(_COMPANY)
         .annotate(
-            seat=FilteredRelation("seats", condition=seat_in_force),
+            seat=FilteredRelation("seats", condition=own & in_force(at, "seats__")),
             kind=Value(HOLDING, output_field=CharField()),
             key=F("pk"),
             firm=_nothing(UUIDField()),
@@ -323,29 +350,35 @@ def _holding_leg_of_one() -> QuerySet[Any, Any]:
     return _holding_leg().filter(service_id=_SERVICE)
 
 
-def _lent_leg() -> QuerySet[Any, Any]:
-    """Tell by a row whether the person may have a ground of `_LENT_LEGS`."""
-    assignments = Assignment.objects.filter(user_id=_PERSON, mandate__client_id=_COMPANY)
+def _list_seats() -> QuerySet[Any, Any]:
+    """Find what a member with a seat needs: all but the roles must be there for a row to be."""
+    at = _AT
+    roles = RoleGrant.objects.in_force(at).filter(membership=OuterRef("membership"))
+    ends = roles.values("membership").annotate(end=Max(Coalesce("valid_until", Value(_FOREVER))))
+    assignments = Assignment.objects.of_person(_PERSON).filter(mandate__client_id=_COMPANY)
     return (
-        User.objects.filter(Q(is_staff=True) | Exists(assignments), pk=_PERSON)
-        .annotate(
-            kind=Value(LENT, output_field=CharField()),
-            key=F("pk"),
-            firm=_nothing(UUIDField()),
-            service=_nothing(UUIDField()),
-            package=Value("", output_field=CharField()),
-            until=_nothing(DateTimeField()),
-            roles=Value(0, output_field=IntegerField()),
-            endless=Value(0, output_field=IntegerField()),
-            roles_until=_nothing(DateTimeField()),
-            blocked=Value(0, output_field=IntegerField()),
+        Seat.objects.with_grounds(at)
+        .filter(
+            membership__user_id=_PERSON,
+            membership__company_id=_COMPANY,
+            entitlement__company_id=_COMPANY,
+            entitlement__service_id=_SERVICE,
         )
-        .values_list(*_COLUMNS)
+        .annotate(roles_until=Subquery(ends.values("end")), is_assigned=Exists(assignments))
+        .values_list(
+            "membership_id",
+            "membership__valid_until",
+            "roles_until",
+            "role__code",
+            "entitlement__valid_until",
+            "valid_until",
+            "is_assigned",
+        )
     )
 
 
 _Leg: TypeAlias = Callable[[], QuerySet[Any, Any]]
-_LENT_LEGS: Sequence[_Leg] = (_mandate_leg, _support_leg)
+_GROUND_LEGS: Sequence[_Leg] = (_membership_leg, _mandate_leg, _support_leg)
 
 
 def _join_legs(legs: Iterable[_Leg]) -> QuerySet[Any, Any]:
@@ -354,9 +387,9 @@ def _join_legs(legs: Iterable[_Leg]) -> QuerySet[Any, Any]:
 
 
 # Asked at every request of a service: compiled once (docs/performance.md).
-BASIS = Query(lambda: _join_legs((_membership_leg, _holding_leg_of_one, _lent_leg)))
-_BASIS_OF_ALL = Query(lambda: _join_legs((_membership_leg, _holding_leg, _lent_leg)))
-_LENT_GROUNDS = Query(lambda: _join_legs(_LENT_LEGS))
+BASIS = Query(_list_seats)
+_GROUNDS_IN_ONE = Query(lambda: _join_legs((*_GROUND_LEGS, _holding_leg_of_one)))
+_ALL_GROUNDS = Query(lambda: _join_legs((*_GROUND_LEGS, _holding_leg)))
 
 
 def _nothing(field: Any) -> Any:

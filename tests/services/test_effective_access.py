@@ -76,6 +76,48 @@ def test_access_is_decided_with_one_query(
         effective_access(bob, acme, service, now)
 
 
+def test_refusal_takes_one_query_more(
+    acme: Company, bob: User, now: datetime, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    """A member's seat settles a yes by itself; for a no, all grounds are asked."""
+    service = make_service()
+    entitle(acme, service)
+
+    with django_assert_num_queries(2):
+        assert effective_access(bob, acme, service, now) == NoAccess(Refusal.NO_SEAT)
+
+
+@pytest.mark.parametrize("until", [None, timedelta(hours=1)])
+def test_seat_alone_says_what_all_grounds_say(
+    acme: Company,
+    bob: User,
+    now: datetime,
+    membership_of: MembershipOf,
+    until: timedelta | None,
+) -> None:
+    """The usual case is read from one row; staff, who may have more, from everything there is."""
+    service = make_service()
+    member = membership_of(bob, acme)
+    seat(entitle(acme, service), member)
+    member.role_grants.update(valid_until=now + until if until else None)
+
+    from_the_seat = find_basis(bob, acme, now, service=service)
+    bob.is_staff = True
+    assert find_basis(bob, acme, now, service=service) == from_the_seat
+    assert from_the_seat.standings[0].until == (now + until if until else None)
+
+
+def test_seat_without_a_role_opens_nothing(
+    acme: Company, bob: User, now: datetime, membership_of: MembershipOf
+) -> None:
+    service = make_service()
+    member = membership_of(bob, acme)
+    seat(entitle(acme, service), member)
+    member.role_grants.update(valid_until=now)
+
+    assert effective_access(bob, acme, service, now) == NoAccess(Refusal.NO_ROLE)
+
+
 def test_decision_reads_of_the_service_that_it_is_about(
     acme: Company, bob: User, now: datetime, membership_of: MembershipOf
 ) -> None:

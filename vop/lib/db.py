@@ -27,9 +27,13 @@ class UUIDModel(models.Model):
         abstract = True
 
 
-def in_force(at: datetime) -> Q:
-    """Match rows whose half-open interval [valid_from, valid_until) holds at an instant."""
-    return Q(valid_from__lte=at) & (Q(valid_until=None) | Q(valid_until__gt=at))
+def in_force(at: datetime, through: str = "") -> Q:
+    """Match rows whose half-open interval [valid_from, valid_until) holds at an instant.
+
+    `through` leads to them from the rows of a query, as `seats__`.
+    """
+    start, end = f"{through}valid_from", f"{through}valid_until"
+    return Q(**{f"{start}__lte": at}) & (Q(**{end: None}) | Q(**{f"{end}__gt": at}))
 
 
 class StepOutsideUseCaseError(RuntimeError):
