@@ -3,8 +3,8 @@
 from datetime import datetime
 
 from accounts.models import User
-from oidc.models import ClientProfile, Grant, MachineToken
-from oidc.queries import Admission, ShownToken, list_admissions
+from oidc.models import AccessToken, ClientProfile, Grant, MachineToken
+from oidc.queries import Admission, list_admissions
 from services.access import Access, Basis, access_in_session, machine_access
 from vop.lib.errors import NotFound
 
@@ -24,12 +24,11 @@ def get_access_of_grant(
     return decision if isinstance(decision, Access) else None
 
 
-def get_access_of_token(shown: ShownToken, *, at: datetime) -> Access | None:
+def get_access_of_token(token: AccessToken, basis: Basis, *, at: datetime) -> Access | None:
     """Return what an access token opens at the instant it was read for, or nothing."""
-    if shown.token.expires_at <= at:
+    if token.expires_at <= at:
         return None
-    grant = shown.token.grant
-    return get_access_of_grant(grant, grant.client, at=at, basis=shown.basis)
+    return get_access_of_grant(token.grant, token.grant.client, at=at, basis=basis)
 
 
 def get_admission_for(user: User, client_id: str, *, at: datetime) -> Admission:

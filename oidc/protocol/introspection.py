@@ -16,7 +16,7 @@ from oidc.protocol.claims import build_company_claims
 from oidc.queries import (
     Caller,
     confirm_caller,
-    find_access_token,
+    find_asked_token,
     find_machine_token,
     find_refresh_token,
 )
@@ -32,13 +32,14 @@ def describe_token(token: str, caller: Caller, *, at: datetime) -> Mapping[str, 
     Raises: ClientChangedError.
     """
     asker = caller.profile
-    shown = find_access_token(digest(token), caller=caller, at=at)
-    if shown is None:
+    asked = find_asked_token(digest(token), caller=caller, at=at)
+    if asked is None:
         return _describe_other(digest(token), caller, at)
-    found, access = shown.token, get_access_of_token(shown, at=at)
-    client = asker if found.grant.client_id == asker.pk else found.grant.client
-    if access is None or client.service_id != asker.service_id:
+    found, basis = asked
+    access = get_access_of_token(found, basis, at=at)
+    if access is None:
         return _INACTIVE
+    client = asker if found.grant.client_id == asker.pk else found.grant.client
     body = _describe(found.grant, client, access, found.scope)
     return {
         **body,

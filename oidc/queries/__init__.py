@@ -24,10 +24,11 @@ from oidc.queries.clients import (
 )
 from oidc.queries.tokens import (
     ShownToken,
-    find_access_token,
+    find_asked_token,
     find_grant_of_code,
     find_machine_token,
     find_refresh_token,
+    find_shown_token,
 )
 from oidc.queries.workplaces import (
     Workplace,
@@ -47,7 +48,7 @@ __all__ = [
     "ShownToken",
     "Workplace",
     "confirm_caller",
-    "find_access_token",
+    "find_asked_token",
     "find_client",
     "find_grant_of_code",
     "find_known_client",
@@ -56,6 +57,7 @@ __all__ = [
     "find_pushed_request",
     "find_refresh_token",
     "find_session_and_client",
+    "find_shown_token",
     "find_workplace",
     "has_verified_address",
     "is_allowed_origin",

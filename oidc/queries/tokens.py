@@ -1,11 +1,12 @@
 """Reading codes and tokens with all that they rest on. One statement each."""
 
+import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from allauth.account.models import EmailAddress
-from django.db.models import F, OuterRef, QuerySet, Subquery
+from django.db.models import F, OuterRef, QuerySet, Subquery, UUIDField
 
 from oidc.models import AccessToken, Grant, MachineToken, RefreshToken
 from oidc.queries.clients import Caller, list_unchanged_secrets
@@ -19,11 +20,18 @@ from oidc.queries.columns import (
     of,
 )
 from services.access import BASIS, Basis, read_basis
-from vop.lib.statements import Query, Together
+from vop.lib.statements import Parameter, Query, Together
 
 _CALLER_VERSION = Subquery(list_unchanged_secrets().values("version"))
-# `person_id`, `company_id` and `service_id` name whose access to what is asked for with them, see
-# services.access.BASIS.
+_USED_TOKEN_FIELDS = (
+    *(field.name for field in AccessToken._meta.concrete_fields),
+    *of("grant", USED_GRANT_FIELDS),
+    *of("grant__user", PERSON_FIELDS),
+    *of("grant__company", COMPANY_FIELDS),
+    *of("grant__client", ("client", "service", "disabled_at", "customer_claims")),
+)
+# `person_id` and `company_id` name whose access is asked for with them (services.access.BASIS); the
+# service is the caller's own, or that of the token's client.
 _GRANT_OF_CODE = Query(
     lambda: (
         Grant.objects.filter(code_digest=DIGEST)
@@ -36,7 +44,6 @@ _GRANT_OF_CODE = Query(
         )
         .annotate(
             person_id=F("user_id"),
-            service_id=F("client__service_id"),
             caller_version=_CALLER_VERSION,
         )
     )
@@ -54,7 +61,6 @@ _REFRESH_TOKEN = Query(
         .annotate(
             person_id=F("grant__user_id"),
             company_id=F("grant__company_id"),
-            service_id=F("grant__client__service_id"),
             caller_version=_CALLER_VERSION,
         )
     )
@@ -62,23 +68,23 @@ _REFRESH_TOKEN = Query(
 
 
 def _build_access_token() -> "QuerySet[AccessToken]":
+    return (
+        AccessToken.objects.filter(digest=DIGEST)
+        .select_related("grant__user", "grant__company", "grant__client")
+        .only(*_USED_TOKEN_FIELDS)
+        .annotate(person_id=F("grant__user_id"), company_id=F("grant__company_id"))
+    )
+
+
+def _build_shown_token() -> "QuerySet[AccessToken]":
     address = EmailAddress.objects.filter(
         user=OuterRef("grant__user"), email__iexact=OuterRef("grant__user__email"), verified=True
     )
     return (
-        AccessToken.objects.filter(digest=DIGEST)
+        _build_access_token()
         .select_related("grant__user", "grant__company", "grant__client__service")
-        .only(
-            *(field.name for field in AccessToken._meta.concrete_fields),
-            *of("grant", USED_GRANT_FIELDS),
-            *of("grant__user", PERSON_FIELDS),
-            *of("grant__company", COMPANY_FIELDS),
-            *of("grant__client", ("client", "service", "disabled_at", "customer_claims")),
-            *of("grant__client__service", SERVICE_FIELDS),
-        )
+        .only(*_USED_TOKEN_FIELDS, *of("grant__client__service", SERVICE_FIELDS))
         .annotate(
-            person_id=F("grant__user_id"),
-            company_id=F("grant__company_id"),
             service_id=F("grant__client__service_id"),
             # Not Exists: PostgreSQL may make a table of everybody's addresses for that.
             is_email_verified=Subquery(address.values("verified")[:1]),
@@ -86,12 +92,19 @@ def _build_access_token() -> "QuerySet[AccessToken]":
     )
 
 
+def _build_asked_token() -> "QuerySet[AccessToken]":
+    service = Parameter("service_id", UUIDField())
+    return (
+        _build_access_token()
+        .filter(grant__client__service=service)
+        .annotate(caller_version=_CALLER_VERSION)
+    )
+
+
 _GRANT_OF_CODE_WITH_BASIS = Together(_GRANT_OF_CODE, BASIS)
 _REFRESH_TOKEN_WITH_BASIS = Together(_REFRESH_TOKEN, BASIS)
-_SHOWN_TOKEN = Together(Query(_build_access_token), BASIS)
-_ASKED_TOKEN = Together(
-    Query(lambda: _build_access_token().annotate(caller_version=_CALLER_VERSION)), BASIS
-)
+_SHOWN_TOKEN = Together(Query(_build_shown_token), BASIS)
+_ASKED_TOKEN = Together(Query(_build_asked_token), BASIS)
 
 
 def find_grant_of_code(
@@ -101,7 +114,8 @@ def find_grant_of_code(
 
     Raises: ClientChangedError.
     """
-    return _find_for(caller, _GRANT_OF_CODE_WITH_BASIS, code_digest, at)
+    found = _find_for(caller, _GRANT_OF_CODE_WITH_BASIS, code_digest, at)
+    return _read(found, found[0], caller.profile.service_id, at) if found else None
 
 
 def find_refresh_token(
@@ -111,7 +125,23 @@ def find_refresh_token(
 
     Raises: ClientChangedError.
     """
-    return _find_for(caller, _REFRESH_TOKEN_WITH_BASIS, digest, at)
+    found = _find_for(caller, _REFRESH_TOKEN_WITH_BASIS, digest, at)
+    return _read(found, found[0].grant, caller.profile.service_id, at) if found else None
+
+
+def find_asked_token(
+    digest: str, *, caller: Caller, at: datetime
+) -> tuple[AccessToken, Basis] | None:
+    """Return an access token of the caller's service, with everything that decides about it.
+
+    Raises: ClientChangedError.
+    """
+    found = _find_for(caller, _ASKED_TOKEN, digest, at)
+    if found is None:
+        return None
+    service = caller.profile.service
+    found[0].grant.client.service = service
+    return _read(found, found[0].grant, service.pk, at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,36 +153,31 @@ class ShownToken:
     is_email_verified: bool
 
 
-def find_access_token(
-    digest: str, *, at: datetime, caller: Caller | None = None
-) -> ShownToken | None:
-    """Return an access token with everything that decides whether it holds.
-
-    Raises: ClientChangedError, when a client asks.
-    """
-    found = (
-        _find_for(caller, _ASKED_TOKEN, digest, at)
-        if caller
-        else _with_basis(_SHOWN_TOKEN.first(digest=digest, at=at), at)
-    )
-    return ShownToken(*found, bool(found[0].is_email_verified)) if found else None
+def find_shown_token(digest: str, *, at: datetime) -> ShownToken | None:
+    """Return the access token that somebody shows, with everything that decides about it."""
+    found: Any = _SHOWN_TOKEN.first(digest=digest, at=at)
+    if found is None:
+        return None
+    row = found[0]
+    token, basis = _read(found, row.grant, row.service_id, at)
+    return ShownToken(token, basis, bool(row.is_email_verified))
 
 
 def _find_for(
     caller: Caller, query: "Together[Any, Any]", digest: str, at: datetime
-) -> tuple[Any, Basis] | None:
-    found = query.first(digest=digest, at=at, secret=caller.secret)
+) -> tuple[Any, list[Any]] | None:
+    service_id = caller.profile.service_id
+    found = query.first(digest=digest, at=at, secret=caller.secret, service_id=service_id)
     if found is not None:
         caller.confirm(found[0].caller_version)
-    return _with_basis(found, at)
+    return found
 
 
-def _with_basis(found: tuple[Any, list[Any]] | None, at: datetime) -> tuple[Any, Basis] | None:
-    if found is None:
-        return None
+def _read(
+    found: tuple[Any, list[Any]], grant: Grant, service_id: uuid.UUID, at: datetime
+) -> tuple[Any, Basis]:
     row, basis = found
-    grant = row if isinstance(row, Grant) else row.grant
-    return row, read_basis(basis, grant.user, grant.company_id, row.service_id, at)
+    return row, read_basis(basis, grant.user, grant.company_id, service_id, at)
 
 
 def find_machine_token(digest: str) -> MachineToken | None:

@@ -14,7 +14,7 @@ from oidc.http import (
 from oidc.models import AccessToken
 from oidc.protocol.claims import build_userinfo
 from oidc.protocol.errors import CHALLENGES, ProtocolError, invalid_token
-from oidc.queries import find_access_token
+from oidc.queries import find_shown_token
 from vop.lib.crypto import digest
 from vop.lib.http import PlatformRequest
 
@@ -24,8 +24,8 @@ _SCHEMES = {scheme.lower(): scheme for scheme in CHALLENGES}
 @provider_endpoint("GET", "POST", "OPTIONS")
 def userinfo(request: PlatformRequest) -> HttpResponse:
     scheme, shown = _read_token(request)
-    found = find_access_token(digest(shown), at=request.now)
-    access = get_access_of_token(found, at=request.now) if found else None
+    found = find_shown_token(digest(shown), at=request.now)
+    access = get_access_of_token(found.token, found.basis, at=request.now) if found else None
     if found is None or access is None:
         raise invalid_token(scheme=scheme)
     token = found.token
