@@ -19,7 +19,6 @@ from django.http import (
     HttpRequest,
     HttpResponse,
     HttpResponseRedirect,
-    QueryDict,
     UnreadablePostError,
 )
 from django.template.loader import render_to_string
@@ -37,7 +36,7 @@ from oidc.protocol.client_auth import read_credentials
 from oidc.protocol.dpop import verify_proof
 from oidc.protocol.errors import ProtocolError, invalid_client
 from oidc.protocol.locales import choose_language
-from oidc.protocol.parameters import read_once
+from oidc.protocol.parameters import Pairs, read_once, read_pairs
 from oidc.protocol.redirects import origin_of
 from oidc.queries import Caller, ClientChangedError, is_allowed_origin
 from vop.lib.crypto import digest
@@ -123,11 +122,21 @@ def read_form(request: HttpRequest) -> Mapping[str, str]:
     """
     if request.content_type != FORM:
         raise ProtocolError("invalid_request", f"Send {FORM}.")
+    if (request.encoding or "utf-8").lower() not in {"utf-8", "utf8"}:
+        raise ProtocolError("invalid_request", "Send it in UTF-8.")
     try:
-        form: QueryDict = request.POST
-    except (SuspiciousOperation, BadRequest, UnreadablePostError) as error:
+        sent = request.body
+    except (SuspiciousOperation, UnreadablePostError) as error:
         raise ProtocolError("invalid_request", "The body can't be read.") from error
-    return read_once(form)
+    return read_once(read_pairs(sent))
+
+
+def read_query(request: HttpRequest) -> Pairs:
+    """Return the names and values of the address.
+
+    Raises: ProtocolError.
+    """
+    return read_pairs(request.META.get("QUERY_STRING", "").encode("latin-1"))  # as WSGI writes it
 
 
 def answer_client(

@@ -1,6 +1,7 @@
 """The authorization endpoint, and what a person answers on the way."""
 
 import functools
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -9,7 +10,7 @@ from typing import TypeAlias, TypeVar, cast
 from django.conf import settings
 from django.contrib.auth import logout
 from django.core.exceptions import SuspiciousOperation
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -25,10 +26,10 @@ from oidc.forms import (
     is_on_the_way,
     read_fresh_from,
 )
-from oidc.http import turn_into_get
+from oidc.http import read_query, turn_into_get
 from oidc.operations.grants import record_denial
 from oidc.protocol.errors import AuthorizationError, ProtocolError, UnusableRequestError
-from oidc.protocol.parameters import read_once
+from oidc.protocol.parameters import Pairs, read_once
 from oidc.protocol.pushed import is_pushed, open_pushed_request
 from oidc.protocol.step_up import UNMET
 from oidc.queries import find_session_and_client
@@ -63,10 +64,9 @@ def authorize(request: HttpRequest) -> HttpResponse:
     """Take a service's request, by GET or POST alike (Core 3.1.2.1)."""
     if request.method == "POST":
         return turn_into_get(request)
-    pending, problem = _read_request(request.GET)
-    is_back = is_on_the_way(request.GET.get(FRESH_PARAMETER, ""), pending.parameters)
+    pending, mark, problem = _read_request(request)
     try:
-        pending = _open_pushed(pending, cast("AnyRequest", request).now, is_back=is_back)
+        pending = _open_pushed(pending, mark, cast("AnyRequest", request).now)
     except UnusableRequestError as error:
         return answers.show_unusable(request, error)
     return proceed(cast("AnyRequest", request), pending, problem=problem)
@@ -91,15 +91,14 @@ authorize.at_once = authorize_at_once  # type: ignore[attr-defined]  # for oidc.
 
 def _answer_at_once(request: AnyRequest, session_key: str) -> HttpResponse | None:
     request.get_host()  # refuses hosts that aren't ours, as for every page
-    pending, problem = _read_request(request.GET)
+    pending, mark, problem = _read_request(request)
     client_id = pending.parameters.get("client_id")
     if problem is not None or client_id is None:
         return None
     found = find_session_and_client(session_key, client_id, at=request.now)
     if found is None or not recognize(request, found[0]):
         return None
-    is_back = is_on_the_way(request.GET.get(FRESH_PARAMETER, ""), pending.parameters)
-    pending = _open_pushed(pending, request.now, is_back=is_back)
+    pending = _open_pushed(pending, mark, request.now)
     with log_about(user_id=str(request.user.pk)):
         response = proceed_at_once(request, pending, found[1])
         if response is not None:
@@ -184,22 +183,29 @@ def go_back(request: HttpRequest) -> HttpResponse:
     return answers.answer_error(visit, AuthorizationError("access_denied"))
 
 
-def _read_request(sent: QueryDict) -> tuple[Pending, AuthorizationError | None]:
+def _read_request(request: HttpRequest) -> tuple[Pending, str, AuthorizationError | None]:
+    """Return what is asked, our own mark of those who are back, and what is wrong with it."""
+    pairs: Pairs = ()
     try:
-        parameters, problem = dict(read_once(sent)), None
+        pairs = read_query(request)
+        parameters, problem = dict(read_once(pairs)), None
     except ProtocolError as error:
         # What stands there once and cleanly may still say where the refusal goes.
-        single = {name: values[0] for name, values in sent.lists() if len(values) == 1}
-        parameters = {name: value for name, value in single.items() if "\0" not in value}
+        times = Counter(name for name, _value in pairs)
+        parameters = {
+            name: value for name, value in pairs if times[name] == 1 and "\0" not in value
+        }
         problem = AuthorizationError(error.error, error.description)
-    fresh_from = read_fresh_from(parameters.pop(FRESH_PARAMETER, ""), parameters)
-    return Pending(parameters, proof_asked_at=fresh_from), problem
+    mark = parameters.pop(FRESH_PARAMETER, "")
+    fresh_from = read_fresh_from(mark, parameters)
+    return Pending(parameters, proof_asked_at=fresh_from), mark, problem
 
 
-def _open_pushed(pending: Pending, now: datetime, *, is_back: bool) -> Pending:
+def _open_pushed(pending: Pending, mark: str, now: datetime) -> Pending:
     """Put what was pushed in the place of everything that the browser brought (RFC 9126 4)."""
     if not is_pushed(pending.parameters):
         return pending
+    is_back = is_on_the_way(mark, pending.parameters)
     pushed = open_pushed_request(pending.parameters, at=now, is_under_way=is_back)
     parameters = dict(pushed.parameters)
     if is_back:  # then all of it is signed: what is left of the prompts is ours

@@ -16,7 +16,7 @@ from accounts.http import AnyRequest, signed_in_user
 from accounts.models import User
 from accounts.queries import get_session_ref
 from oidc.forms import AnswerForm, PendingLogout, StaleAnswerError
-from oidc.http import allow_form_target, show_frames, turn_into_get
+from oidc.http import allow_form_target, read_query, show_frames, turn_into_get
 from oidc.operations.grants import make_sid
 from oidc.protocol.errors import ProtocolError
 from oidc.protocol.logout import LogoutRequest, list_logout_frames, read_logout_request
@@ -32,7 +32,7 @@ def end_session(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         return turn_into_get(request)
     try:
-        parameters: Mapping[str, str] = read_once(request.GET)
+        parameters: Mapping[str, str] = read_once(read_query(request))
     except ProtocolError:
         parameters = {"id_token_hint": "unreadable"}
     asked = read_logout_request(parameters, at=cast("AnyRequest", request).now)
