@@ -5,6 +5,8 @@ as they are stored, and returns a `RegisterEntry`, or None for a number that the
 know. It raises `RegisterSilentError` when it can't say.
 """
 
+import threading
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Final
 
@@ -28,6 +30,8 @@ __all__ = [
 ]
 
 REMEMBERED: Final = 10 * 60  # seconds: from being shown an answer to saving it
+TURN: Final = 1  # second that one waits for another's question to end
+_turn = threading.BoundedSemaphore()
 
 
 def has_register() -> bool:
@@ -38,7 +42,8 @@ def has_register() -> bool:
 def look_up(country: str, org_number: str) -> RegisterEntry | None:
     """Ask the register of a country; an answer is remembered for ten minutes.
 
-    Call it outside of transactions: it can take ten seconds.
+    Call it outside of transactions: it can take ten seconds. One question at a time waits in each
+    process, so that a slow register doesn't take the threads that people sign in on.
 
     Raises: RegisterSilentError.
     """
@@ -46,11 +51,20 @@ def look_up(country: str, org_number: str) -> RegisterEntry | None:
         raise NoRegisterError
     entry = recall(country, org_number)
     if entry is None:
-        ask = import_string(settings.COMPANY_REGISTER)
-        entry = ask(country, org_number)
+        entry = _ask_in_turn(country, org_number)
         if entry is not None:
             cache.set(_key(country, org_number), asdict(entry), REMEMBERED)
     return entry
+
+
+def _ask_in_turn(country: str, org_number: str) -> RegisterEntry | None:
+    ask: Callable[[str, str], RegisterEntry | None] = import_string(settings.COMPANY_REGISTER)
+    if not _turn.acquire(timeout=TURN):
+        raise RegisterSilentError
+    try:
+        return ask(country, org_number)
+    finally:
+        _turn.release()
 
 
 def recall(country: str, org_number: str) -> RegisterEntry | None:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import jwt
@@ -17,6 +18,7 @@ logger = logging.getLogger(__name__)
 TIMEOUT_SECONDS = 3
 REMEMBERED_SECONDS = 300
 FAILURE_SECONDS = 15
+LAST_SECONDS = 24 * 60 * 60  # what it said last is only used while somebody asks anew
 AGAIN_SECONDS = 30  # between two looks for a key that nobody has seen
 _OK = 200
 
@@ -35,11 +37,24 @@ def get_client_keys(client: ClientProfile, *, signed: str = "") -> list[dict[str
 def _fetch_remembered(uri: str, wanted: str | None) -> list[dict[str, Any]]:
     name = f"oidc.jwks.{digest(uri)}"
     keys: list[dict[str, Any]] | None = cache.get(name)
+    if keys is None:
+        last: list[dict[str, Any]] | None = cache.get(f"{name}.last")
+        is_being_asked = not cache.add(f"{name}.asking", 1, TIMEOUT_SECONDS + 1)
+        # One request waits for a client's server; more would take the threads that people sign
+        # in on. They go by what it said last, for as long as the one waits.
+        return last if last is not None and is_being_asked else _ask(uri, name)
     is_news = keys and wanted and wanted not in [key.get("kid") for key in keys]
     # The header is anybody's to write, so that an unknown name makes us ask once in a while only.
-    if keys is None or (is_news and cache.add(f"{name}.again", 1, AGAIN_SECONDS)):
-        keys = _list_keys(_fetch(uri)) or keys or []
-        cache.set(name, keys, REMEMBERED_SECONDS if keys else FAILURE_SECONDS)
+    if is_news and cache.add(f"{name}.again", 1, AGAIN_SECONDS):
+        return _ask(uri, name, known=keys)
+    return keys
+
+
+def _ask(uri: str, name: str, known: Sequence[dict[str, Any]] = ()) -> list[dict[str, Any]]:
+    keys = _list_keys(_fetch(uri)) or list(known)
+    cache.set(name, keys, REMEMBERED_SECONDS if keys else FAILURE_SECONDS)
+    cache.set(f"{name}.last", keys, LAST_SECONDS)
+    cache.delete(f"{name}.asking")
     return keys
 
 

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -413,3 +414,26 @@ def test_status_is_asked_again_after_a_while(
     ask(client, acme)
 
     assert Event.objects.filter(action="company.register_asked").count() == 2
+
+
+def test_slow_register_takes_one_thread_of_a_process(settings: Any) -> None:
+    settings.COMPANY_REGISTER = f"{__name__}.ask_slowly"
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(look_up, "SE", "5560160680")
+        asked.wait(5)
+        with pytest.raises(RegisterSilentError):
+            look_up("SE", "5560160681")
+        assert not waiting.done()
+        may_answer.set()
+        assert waiting.result() == LATE
+        assert look_up("SE", "5560160681") == LATE
+
+
+LATE = RegisterEntry(name="Sen AB", street="", postcode="", city="", status="")
+asked, may_answer = threading.Event(), threading.Event()
+
+
+def ask_slowly(country: str, org_number: str) -> RegisterEntry:
+    asked.set()
+    may_answer.wait(5)
+    return LATE

@@ -19,6 +19,8 @@ class Listener(ThreadingHTTPServer):
         self.names: list[set[str]] = []  # of the parameters of each call
         self.keys: list[dict[str, str]] = []  # the service's public ones
         self.looks = 0  # how often somebody asked for them
+        self.may_answer = threading.Event()
+        self.may_answer.set()
 
     @property
     def url(self) -> str:
@@ -44,6 +46,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.looks += 1
+        self.server.may_answer.wait(5)
         body = json.dumps({"keys": self.server.keys}).encode()
         self.send_response(self.server.status)
         self.send_header("Content-Length", str(len(body)))

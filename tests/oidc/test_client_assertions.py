@@ -1,14 +1,17 @@
 """private_key_jwt: RFC 7523, with the stricter audience of FAPI 2.0."""
 
 import base64
+import time
 import uuid
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from django.core.cache import cache
 from jwt.algorithms import RSAAlgorithm
 
 from oidc.models import UsedAssertion
@@ -18,6 +21,7 @@ from oidc.protocol.remote_keys import get_client_keys
 from tests.oidc.conftest import MakeRelyingParty
 from tests.oidc.listener import listen
 from tests.oidc.relying_party import RelyingParty
+from vop.lib.crypto import digest
 
 ISSUER = "http://localhost:8000/oidc"
 NESTED = "eyJhbGciOiJFUzI1NiJ9." + base64.urlsafe_b64encode(b"[" * 5001).decode() + ".x"
@@ -186,4 +190,26 @@ def test_unknown_key_ids_make_us_ask_a_service_once_in_a_while_only(
         rp = make_rp(auth_method="private_key_jwt", jwks_uri=service.jwks_uri)
         for _try in range(5):
             assert ask(rp, make_assertion(rp)).status_code == 401
+        assert service.looks == 2
+
+
+@pytest.mark.parametrize("are_known", [True, False])
+def test_only_one_request_waits_for_a_slow_server_of_a_client(
+    make_rp: MakeRelyingParty, *, are_known: bool
+) -> None:
+    """More would take the threads that people sign in on."""
+    with listen() as service:
+        service.keys = [JWK] if are_known else []
+        rp = make_rp(auth_method="private_key_jwt", jwks_uri=service.jwks_uri)
+        before = get_client_keys(rp.profile)
+        cache.delete(f"oidc.jwks.{digest(service.jwks_uri)}")  # as when its time is over
+        service.may_answer.clear()
+        with ThreadPoolExecutor() as pool:
+            waiting = pool.submit(get_client_keys, rp.profile)
+            while service.looks == 1:
+                time.sleep(0.01)
+            assert get_client_keys(rp.profile) == before
+            assert not waiting.done()
+            service.may_answer.set()
+            assert waiting.result() == before
         assert service.looks == 2
