@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from accounts.models import User
-from companies.models import Company, Membership, RoleGrant
+from companies.models import Company, Membership, Role, RoleGrant
 from services.access import REFUSAL_TEXTS, Access, Decision, NoAccess, Refusal, effective_access
 from services.models import Entitlement, Seat, Service
 from tests.factories.companies import LONG_AGO
@@ -84,6 +85,22 @@ class Rows:
         RoleGrant.objects.filter(pk=ids["role"]).update(**dates(history.role))
         Entitlement.objects.filter(pk=ids["entitlement"]).update(**dates(history.entitlement))
         Seat.objects.filter(pk=ids["seat"]).update(**dates(history.seat))
+
+    def add_beside(self, role: Interval | None, taken: Interval | None) -> None:
+        """Give the person another role and another seat there."""
+        if role is not None:
+            membership = Membership.objects.get(pk=self.ids["membership"])
+            RoleGrant.objects.create(membership=membership, role=Role.ADMIN, **dates(role))
+        if taken is not None:
+            first = Seat.objects.get(pk=self.ids["seat"])
+            # One seat is open at most, so that this one has an end.
+            ended = taken if taken.end is not None else Interval(taken.start, HOURS)
+            Seat.objects.create(
+                entitlement=first.entitlement,
+                membership=first.membership,
+                role=first.role,
+                **dates(ended),
+            )
 
     def ask(self, hour: int) -> Decision:
         return effective_access(self.person, self.company, self.service, at(hour))
@@ -170,6 +187,37 @@ def test_ending_anything_shrinks_access_and_leaves_the_past(
     assert all(was for was, is_now in zip(before, after, strict=True) if is_now)
     if getattr(history, part).holds(hour):
         assert not any(after[hour:])
+
+
+@with_rows
+@given(
+    history=histories,
+    suspended=st.none() | hours,
+    other_role=st.none() | intervals(),
+    other_seat=st.none() | intervals(),
+)
+@example(history=ending("role"), suspended=None, other_role=Interval(3, 7), other_seat=None)
+@example(history=ending("seat"), suspended=9, other_role=None, other_seat=Interval(4, 8))
+def test_seat_says_what_all_grounds_say(
+    rows: Rows,
+    history: History,
+    suspended: int | None,
+    other_role: Interval | None,
+    other_seat: Interval | None,
+) -> None:
+    """The row that settles the usual yes never says another: staff are asked about in full."""
+    suspended_at = None if suspended is None else at(suspended)
+    with transaction.atomic():
+        rows.live(history)
+        Membership.objects.filter(pk=rows.ids["membership"]).update(suspended_at=suspended_at)
+        rows.add_beside(other_role, other_seat)
+        said = [rows.ask(hour) for hour in range(HOURS + 1)]
+        staff = User.objects.get(pk=rows.person.pk)
+        staff.is_staff = True
+        in_full = [replace(rows, person=staff).ask(hour) for hour in range(HOURS + 1)]
+        transaction.set_rollback(True)
+
+    assert said == in_full
 
 
 def test_suspension_ends_access_and_leaves_the_past(rows: Rows) -> None:
