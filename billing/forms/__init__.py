@@ -24,7 +24,7 @@ from billing.forms.catalogue import (
     TermsForm,
     VatRateForm,
 )
-from billing.forms.clients import ClientFilterForm
+from billing.forms.clients import ClientFilterForm, TickedForm
 
 __all__ = [
     "MOST_BASES",
@@ -50,5 +50,6 @@ __all__ = [
     "SeatsForm",
     "SellerForm",
     "TermsForm",
+    "TickedForm",
     "VatRateForm",
 ]

@@ -1,10 +1,15 @@
-"""Which clients a firm looks for."""
+"""Which clients a firm looks for, and whom it assigns to those that it ticks."""
+
+from collections.abc import Sequence
+from typing import Any
 
 from django import forms
+from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from billing.queries import ClientFilter
+from vop.lib.forms import PersonField
 
 
 class ClientFilterForm(forms.Form):
@@ -65,3 +70,23 @@ class ClientFilterForm(forms.Form):
             basis=values.get("basis", ""),
             order=values.get("sort") or "name",
         )
+
+
+class TickedForm(forms.Form):
+    """The ticks of the list and the colleague named below it, as far as they got."""
+
+    email = forms.EmailField(
+        label=_("Assign the ticked clients to (e-mail address)"),
+        widget=forms.EmailInput(attrs={"list": PersonField.SUGGESTIONS, "autocomplete": "off"}),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """Ask for a tick."""
+        if not self.clients:
+            self.add_error(None, _("Tick at least one client."))
+        return super().clean() or {}
+
+    @property
+    def clients(self) -> Sequence[str]:
+        """The numbers of the clients that are ticked."""
+        return self.data.getlist("client") if isinstance(self.data, QueryDict) else []

@@ -1,13 +1,14 @@
 """A firm's work bench: its clients in one list, and the same list as a file."""
 
 from collections.abc import Iterator, Sequence
+from http import HTTPStatus
 
 from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST
 
-from billing.forms import ClientFilterForm
+from billing.forms import ClientFilterForm, TickedForm
 from billing.queries import describe_clients, find_clients, iterate_clients
 from billing.rendering import list_client_cells, list_client_columns
 from companies.events import MandateEvent
@@ -23,17 +24,22 @@ CLIENTS_PER_PAGE = 100
 SUGGESTIONS = 500
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 @company_page(Permission.MANDATE_VIEW)
 def clients(request: CompanyRequest) -> HttpResponse:
-    """List the clients that a firm acts for or has asked, and what needs a hand."""
+    """List the clients that a firm acts for or has asked, and what needs a hand.
+
+    Posted to, it changes nothing: it shows again what was ticked, and what is missing.
+    """
     if not request.company.is_firm:
         raise NotFound
     form = ClientFilterForm(request.GET)
     found = find_clients(request.membership, form.chosen, at=request.now)
     page = Paginator(found, CLIENTS_PER_PAGE).get_page(request.GET.get("page"))
+    ticked = TickedForm(request.POST if request.method == "POST" else None)
     context = {
         "form": form,
+        "ticked": ticked,
         "page_obj": page,
         "rows": describe_clients(list(page), request.user, at=request.now),
         "is_narrowed": any(form.cleaned_data.values()),
@@ -43,7 +49,8 @@ def clients(request: CompanyRequest) -> HttpResponse:
         "may_assign": Permission.ASSIGNMENT_CREATE in request.permissions,
         "may_pay": Permission.ORDER_CREATE in request.permissions,
     }
-    return render(request, "billing/clients.html", context)
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if ticked.errors else HTTPStatus.OK
+    return render(request, "billing/clients.html", context, status=status)
 
 
 @require_POST

@@ -159,9 +159,15 @@ class AssignManyForm(_TableForm):
         return join_table([["Org.nr", "E-post"], *([number, email] for number in self._ticked)])
 
     @property
+    def is_of_ticked(self) -> bool:
+        """Whether it comes from the list of clients, not from a file."""
+        return "of_ticked" in self.data
+
+    @property
     def lacks_ticks(self) -> bool:
-        """Whether it comes from the list of clients, but nobody was ticked or named there."""
-        return "of_ticked" in self.data and not (self._ticked and self.data.get("email"))
+        """Whether nobody was ticked on the list of clients, or nobody named who has an address."""
+        is_named = self.data.get("email") and "email" not in self.errors
+        return self.is_of_ticked and not (self._ticked and is_named)
 
     @property
     def _ticked(self) -> Sequence[str]:

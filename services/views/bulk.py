@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
@@ -89,8 +90,7 @@ def assign_many(request: CompanyRequest) -> HttpResponse:
     if request.method != "POST":
         return render(request, "services/assign_many.html", {"form": form})
     if form.lacks_ticks:
-        messages.error(request, _("Tick the clients and write the address of a colleague."))
-        return redirect("billing:clients", request.company.pk)
+        return redirect(_list_url(request), preserve_request=True)  # which tells, and keeps it
     if not form.is_valid():
         return render(request, "services/assign_many.html", {"form": form}, status=_BAD)
     return _preview_assignments(request, form)
@@ -118,7 +118,7 @@ def assign_all(request: CompanyRequest) -> HttpResponse:
         return render(request, "services/assign_many.html", {"form": form}, status=_BAD)
     text = ngettext("%(count)s assignment made.", "%(count)s assignments made.", len(made))
     messages.success(request, text % {"count": len(made)})
-    return redirect("billing:clients", request.company.pk)
+    return redirect(_list_url(request))
 
 
 @require_POST
@@ -166,7 +166,13 @@ def _preview_requests(request: CompanyRequest, form: RequestManyForm) -> HttpRes
 
 
 def _preview_assignments(request: CompanyRequest, form: AssignManyForm) -> HttpResponse:
-    return _preview(request, form, _assignment_faults(request, form), {}, {})
+    more = {"is_ticked": form.is_of_ticked, "list_url": _list_url(request)}
+    return _preview(request, form, _assignment_faults(request, form), more, {})
+
+
+def _list_url(request: CompanyRequest) -> str:
+    """Return the address of the list of clients, narrowed as it was when they were ticked."""
+    return reverse("billing:clients", args=[request.company.pk], query=request.GET)
 
 
 def _assignment_faults(request: CompanyRequest, form: AssignManyForm) -> Mapping[int, str]:
@@ -199,6 +205,7 @@ def _preview(
         "fault_count": len(faults),
         "text": form.plain_text,
         "hidden": [*hidden, *answer.items()],
+        "query": request.GET.urlencode(),
         **more,
     }
     status = _BAD if faults else HTTPStatus.OK

@@ -11,7 +11,7 @@ from tests.factories.services import make_service
 from tests.matrix.rules import GET, POST, Lookup, Rule, World, company, firm, provider
 
 RULES: Mapping[str, Rule] = {
-    "billing:clients": firm(Permission.MANDATE_VIEW),
+    "billing:clients": firm(Permission.MANDATE_VIEW, GET, POST),
     "billing:export_clients": firm(Permission.MANDATE_VIEW, POST),
     "billing:catalogue": company(Permission.ORDER_CREATE),
     "billing:buy": company(Permission.ORDER_CREATE, GET, POST),

@@ -213,15 +213,52 @@ def test_ticked_clients_get_one_person(
 
 
 @pytest.mark.parametrize(
-    "sent", [{"email": "moa@exempel.se"}, {"client": ["5560160680"], "email": ""}]
+    ("sent", "says"),
+    [
+        ({"email": "moa@exempel.se"}, "Markera minst en klient."),
+        ({"client": ["5560160680"], "email": ""}, "Fyll i det här fältet."),
+        ({"client": ["5560160680"], "email": "moa"}, "Skriv en giltig e-postadress."),
+    ],
 )
-def test_nobody_ticked_or_named_is_told_on_the_list(
-    desk: Client, byra: Company, sent: dict[str, Any]
+def test_what_is_missing_is_told_on_the_list_which_keeps_the_rest(
+    acme: Company,
+    byra: Company,
+    service: Service,
+    since: datetime,
+    desk: Client,
+    sent: dict[str, Any],
+    says: str,
 ) -> None:
-    answer = desk.post(assign(byra), {"of_ticked": "1", **sent}, follow=True)
+    make_mandate(acme, byra, {service: READ}, now=since)
+    url = f"{assign(byra)}?q=acme&people=nobody"
 
-    assert answer.redirect_chain == [(f"/c/{byra.pk}/clients/", 302)]
-    assert "Kryssa för klienterna" in answer.content.decode()
+    answer = desk.post(url, {"of_ticked": "1", **sent}, follow=True)
+
+    assert answer.redirect_chain == [(f"/c/{byra.pk}/clients/?q=acme&people=nobody", 307)]
+    assert answer.status_code == 422
+    page = answer.content.decode()
+    assert says in page
+    assert ('value="5560160680" checked>' in page) == ("client" in sent)
+    assert f'value="{sent["email"]}"' in page or not sent["email"]
+
+
+def test_ticks_and_the_colleague_are_kept_on_the_way_back_from_the_preview(
+    acme: Company, byra: Company, service: Service, since: datetime, desk: Client
+) -> None:
+    make_mandate(acme, byra, {service: READ}, now=since)
+    ticked = {"client": ["5560160680"], "email": "nobody@exempel.se"}
+
+    answer = desk.post(f"{assign(byra)}?sort=end", {"of_ticked": "1", **ticked})
+    back = desk.post(answer.context["list_url"], ticked)
+
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert "ändra vilka klienter som är markerade" in page
+    assert "filen" not in page
+    assert answer.context["list_url"] == f"/c/{byra.pk}/clients/?sort=end"
+    assert back.status_code == 200
+    assert 'value="5560160680" checked>' in back.content.decode()
+    assert 'value="nobody@exempel.se"' in back.content.decode()
 
 
 def test_missing_file_is_asked_for(desk: Client, byra: Company) -> None:

@@ -219,17 +219,18 @@ def faulty_rows(content: str, count: int) -> SafeString:
 
 
 @register.simple_tag
-def row_outcome(fault: str, line: int, good: str) -> SafeString:
+def row_outcome(fault: str, line: int | None, good: str) -> SafeString:
     """End a row of such a preview: what is wrong with it or else what happens, and its line."""
     told = (
         format_html("{} <small>{}</small>", badge(gettext("Wrong"), tone="bad"), fault)
         if fault
         else badge(good, tone="good")
     )
-    return format_html(
-        '<td data-label="{}">{}</td><td data-kind="number" data-label="{}">{}</td>',
-        gettext("What happens"), told, gettext("Line"), line,
-    )  # fmt: skip
+    outcome = format_html('<td data-label="{}">{}</td>', gettext("What happens"), told)
+    if line is None:
+        return outcome
+    number = '{}<td data-kind="number" data-label="{}">{}</td>'
+    return format_html(number, outcome, gettext("Line"), line)
 
 
 @register.simple_tag
