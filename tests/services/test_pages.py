@@ -96,6 +96,16 @@ def test_open_of_what_is_not_bought_says_who_can_buy(
     assert f"mailto:{alice.email}" in response.content.decode()
 
 
+def test_subject_of_a_mail_to_a_helper_is_the_name_as_it_is(
+    service: Service, acme: Company, bob: User, sign_in: SignIn
+) -> None:
+    Service.objects.update(name="Tid & projekt")
+
+    response = sign_in(bob).get(url("open", acme, "bokforing"))
+
+    assert "?subject=Tid%20%26%20projekt%20f%C3%B6r%20" in response.content.decode()
+
+
 @pytest.mark.parametrize("name", ["open", "detail"])
 def test_unknown_service_is_not_found(
     acme: Company, alice: User, sign_in: SignIn, name: str
