@@ -255,6 +255,23 @@ def test_page_shows_how_far_it_is_and_takes_answers(
     assert "Moa Matt" in browser.get(f"{address}?show=all").content.decode()
 
 
+def test_refused_answer_keeps_the_ticks_and_says_what_is_missing(
+    byra: Company, review: AccessReview, leif: Membership, moa: Membership, sign_in: SignIn
+) -> None:
+    browser = sign_in(leif.user)
+    address = f"/c/{byra.pk}/clients/review/"
+
+    none = browser.post(f"{address}end/?show=all", follow=True)
+    ticked = {"item": [str(item_of(member).pk) for member in (leif, moa)]}
+    own = browser.post(f"{address}keep/?show=all", ticked, follow=True)
+
+    assert none.redirect_chain == [(f"{address}?show=all", 307)]
+    assert (none.status_code, own.status_code) == (422, 422)
+    assert "Markera minst ett uppdrag" in none.content.decode()
+    assert str(OwnReviewError.message) in own.content.decode()
+    assert [row["is_ticked"] for row in own.context["rows"]] == [True, True]
+
+
 def test_lead_sees_only_own_clients_in_the_review(
     byra: Company,
     other: Company,

@@ -47,7 +47,7 @@ RULES: Mapping[str, Rule] = {
     "services:assign_many": firm(Permission.ASSIGNMENT_CREATE, GET, POST),
     "services:assign_all": firm(Permission.ASSIGNMENT_CREATE, POST),
     "services:assign_faults": firm(Permission.ASSIGNMENT_CREATE, POST),
-    "services:review": firm(Permission.ASSIGNMENT_CREATE),
+    "services:review": firm(Permission.ASSIGNMENT_CREATE, GET, POST),
     "services:keep_reviewed": firm(Permission.ASSIGNMENT_CREATE, POST),
     "services:end_reviewed": firm(Permission.ASSIGNMENT_CREATE, POST),
     "services:overview": company(Permission.SERVICE_VIEW),
