@@ -27,6 +27,8 @@ def invite_many(request: CompanyRequest) -> HttpResponse:
     form = _form(request)
     if not form.is_valid():
         return _render_form(request, form, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+    if "change" in request.POST:  # back from the preview: shown as it was, a file as text
+        return _render_form(request, form)
     return _render_preview(request, form, _find_faults(request, form))
 
 

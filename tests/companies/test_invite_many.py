@@ -65,6 +65,19 @@ def test_file_is_previewed_before_anything_is_sent(
     assert not Invitation.objects.exists()
 
 
+def test_list_is_changed_on_the_way_back_from_the_preview(
+    client_of_alice: Client, acme: Company
+) -> None:
+    shown = ask(client_of_alice, acme, file=upload(PEOPLE.encode()))
+    assert 'name="change"' in shown.content.decode()
+
+    back = ask(client_of_alice, acme, text=shown.context["text"], change="1")
+
+    assert back.status_code == 200
+    assert "asa@exempel.se;Åsa Öberg;Användare, billing" in back.content.decode()
+    assert "Något behöver rättas" not in back.content.decode()
+
+
 def test_what_was_shown_is_sent(client_of_alice: Client, acme: Company) -> None:
     shown = ask(client_of_alice, acme, text=PEOPLE)
     text = shown.context["text"]
