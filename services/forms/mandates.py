@@ -129,6 +129,17 @@ class EndForm(forms.Form):
         help_text=_("Leave it empty to end the mandate at once."),
     )
 
+    def __init__(self, data: Any = None, *, today: date) -> None:
+        super().__init__(data)
+        self._today = today
+
+    def clean_last_day(self) -> date | None:
+        """Refuse a day that is over: whoever mistyped it didn't mean at once."""
+        last_day: date | None = self.cleaned_data["last_day"]
+        if last_day and last_day < self._today:
+            raise forms.ValidationError(_("The last day can't be in the past."))
+        return last_day
+
     @property
     def end(self) -> datetime | None:
         """The instant at which the last day is over, once the form is valid."""

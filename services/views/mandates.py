@@ -37,6 +37,7 @@ from services.forms import ApprovalForm, EndForm, LeadForm
 from services.operations import Answer, approve_mandate, describe_terms
 from services.queries import list_covered, map_assigned
 from services.rendering import make_consent
+from vop.lib.clock import local_date
 from vop.lib.errors import DomainError
 
 SUGGESTIONS = 200  # more than that and one types the address
@@ -93,7 +94,7 @@ def withdraw(request: CompanyRequest, mandate_id: uuid.UUID) -> HttpResponse:
 def end(request: CompanyRequest, mandate_id: uuid.UUID) -> HttpResponse:
     """End a mandate at once, or after a day."""
     found = get_mandate_for(request.company, mandate_id)
-    form = EndForm(request.POST)
+    form = EndForm(request.POST, today=local_date(request.now))
     if form.is_valid():
         try:
             companies_operations.end_mandate(
@@ -179,7 +180,7 @@ def _render(
         **_describe(request, found),
         "approval": (approval or _approval_form(request, found)) if is_asked else None,
         "text": _write_text(found) if is_asked else "",
-        "ending": (ending or EndForm()) if may["may_end"] else None,
+        "ending": (ending or EndForm(today=local_date(request.now))) if may["may_end"] else None,
         "renew_url": _renew_url(request, found) if may["may_end"] else "",
         "lead_form": (lead or _lead_form(request, found)) if may["may_lead"] else None,
         "people_to_lead": suggest_colleagues(request) if may["may_lead"] else (),

@@ -245,6 +245,9 @@ def test_mandate_is_ended_after_a_day_or_at_once(
     browser, address = sign_in(alice), path(acme, f"mandates/{mandate.pk}/end/")
     far = browser.post(address, {"last_day": "2199-01-01"})
     assert far.status_code == 422
+    past = browser.post(address, {"last_day": "2020-01-01"})
+    assert past.status_code == 422
+    assert "Sista dagen kan inte ha passerat." in past.content.decode()
     last_day = local_date(timezone.now()) + timedelta(days=9)
     browser.post(address, {"last_day": last_day.isoformat()})
     mandate.refresh_from_db()
