@@ -4,12 +4,14 @@ import functools
 import re
 import uuid
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import cast
 
 import structlog
 from csp.middleware import CSPMiddleware
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import render
 from django.utils import timezone
 from django_structlog.middlewares import RequestMiddleware
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -102,6 +104,25 @@ class PolicyMiddleware(CSPMiddleware):
     def _common(self) -> Mapping[str, str]:
         answer = super().process_response(HttpRequest(), HttpResponse())
         return {name: value for name, value in answer.headers.items() if name != "Content-Type"}
+
+
+class WrongMethodMiddleware:
+    """Tell a person who opens an address that only forms are sent to, which is empty by itself.
+
+    Signing in again leads there, and so does another language, after a form that was refused.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        is_refused = response.status_code == HTTPStatus.METHOD_NOT_ALLOWED
+        if not is_refused or "text/html" not in request.headers.get("Accept", ""):
+            return response
+        page = render(request, "errors/405.html", status=HTTPStatus.METHOD_NOT_ALLOWED)
+        page.headers["Allow"] = response.headers["Allow"]
+        return page
 
 
 class RequestFactsMiddleware:

@@ -125,6 +125,7 @@ MIDDLEWARE = [
     "accounts.middleware.ActorMiddleware",
     "vop.middleware.RequestLogMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "vop.middleware.WrongMethodMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "oidc.middleware.ProviderMiddleware",

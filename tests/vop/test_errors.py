@@ -54,6 +54,19 @@ def test_page_without_the_right_is_403(acme: Company, bob: User, sign_in: SignIn
     assert "Acme" not in response.content.decode()
 
 
+def test_address_that_only_takes_forms_says_so_to_people(
+    acme: Company, alice: User, sign_in: SignIn
+) -> None:
+    address = f"/c/{acme.pk}/support/let-in/"
+
+    page = sign_in(alice).get(address, headers={"Accept": "text/html,*/*"})
+    other = sign_in(alice).get(address)
+
+    assert (page.status_code, page.headers["Allow"]) == (405, "POST")
+    assert "inget sparat" in page.content.decode()
+    assert (other.status_code, other.content) == (405, b"")
+
+
 def test_form_that_is_too_old_is_told_so(acme: Company, alice: User) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(alice, backend="accounts.adapter.SignInBackend")
