@@ -125,12 +125,11 @@ def _describe(
         items = items.waiting(request.now)
     page = Paginator(items, ITEMS_PER_PAGE).get_page(request.GET.get("page"))
     covered = map_assigned([item.assignment for item in page])
-    is_over = found.is_over(request.now)
     ticked = request.POST.getlist("item")
     return {
         "page_obj": page,
         "progress": count_review(found, at=request.now),
-        "is_over": is_over,
+        "is_over": found.is_over(request.now),
         "rows": [
             {
                 "item": item,
