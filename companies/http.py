@@ -4,6 +4,7 @@ import functools
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Concatenate, ParamSpec, TypeAlias, TypeVar, cast
+from urllib.parse import urlsplit, urlunsplit
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -111,7 +112,7 @@ def company_page(
             except StaleProofError as stale:
                 return cast("R", ask_to_prove(company_request, stale.title))
 
-        return cast("PageView[P, R]", login_required(wrapper))
+        return cast("PageView[P, R]", _signed_in(wrapper))
 
     return decorate
 
@@ -142,7 +143,29 @@ def workplace_page(view: WorkplaceView[P, R]) -> PageView[P, R]:
         workplace.permissions = standing.permissions
         return view(workplace, *args, **kwargs)
 
-    return cast("PageView[P, R]", login_required(wrapper))
+    return cast("PageView[P, R]", _signed_in(wrapper))
+
+
+def _signed_in(view: PageView[P, R]) -> PageView[P, R]:
+    """Ask anonymous people to sign in; who sent a form comes back to the page of the form."""
+
+    @functools.wraps(view)
+    def wrapper(
+        request: HttpRequest, company_id: uuid.UUID, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        if request.method == "POST" and not request.user.is_authenticated:
+            return cast("R", redirect_to_login(_page_of_form(request)))
+        return guarded(request, company_id, *args, **kwargs)
+
+    guarded = login_required(view)
+    return cast("PageView[P, R]", wrapper)
+
+
+def _page_of_form(request: HttpRequest) -> str:
+    came_from = urlsplit(request.headers.get("Referer", ""))
+    if came_from.netloc != request.get_host():
+        return request.get_full_path()
+    return urlunsplit(("", "", came_from.path, came_from.query, ""))
 
 
 def open_to_support(

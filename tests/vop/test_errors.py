@@ -67,6 +67,24 @@ def test_address_that_only_takes_forms_says_so_to_people(
     assert (other.status_code, other.content) == (405, b"")
 
 
+@pytest.mark.parametrize(
+    ("came_from", "leads_to"),
+    [
+        ("http://testserver/c/{}/support/?page=2", "/c/{}/support/%3Fpage%3D2"),
+        ("https://elsewhere.example/c/{}/support/", "/c/{}/support/let-in/"),
+        ("", "/c/{}/support/let-in/"),
+    ],
+)
+def test_who_signs_in_late_comes_back_to_the_form(
+    client: Client, acme: Company, came_from: str, leads_to: str
+) -> None:
+    headers = {"Referer": came_from.format(acme.pk)}
+
+    response = client.post(f"/c/{acme.pk}/support/let-in/", {"reason": "7"}, headers=headers)
+
+    assert response.headers["Location"] == f"/login/?next={leads_to.format(acme.pk)}"
+
+
 def test_form_that_is_too_old_is_told_so(acme: Company, alice: User) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(alice, backend="accounts.adapter.SignInBackend")
